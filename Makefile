@@ -1,0 +1,47 @@
+# Every target sets up what it needs. Only Python 3.11 or later, pip and make have to be there.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+EXTRAS := .[cli,macaroon]
+
+.PHONY: demo test test-long check static generated examples bench fix clean
+
+demo: $(VENV)/ready-test
+	$(BIN)/python examples/demo/run.py
+
+test: $(VENV)/ready-test
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest -m "not long"
+	$(BIN)/python -m coverage combine -q
+	$(BIN)/python -m coverage report
+
+test-long: $(VENV)/ready-test
+	CHAINCRED_LONG=1 $(BIN)/python -m pytest
+
+check: static generated test
+
+static: $(VENV)/ready-check
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+generated: $(VENV)/ready-check
+	$(BIN)/python specs/vectors/generate.py --check
+
+bench: $(VENV)/ready-bench
+	$(BIN)/python bench/run.py
+
+fix: $(VENV)/ready-check
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/python specs/vectors/generate.py
+
+$(VENV)/ready-%: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable '$(EXTRAS)' --group $*
+	touch $@
+
+clean:
+	rm -rf $(VENV) .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

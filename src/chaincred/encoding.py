@@ -1,0 +1,178 @@
+"""The strict subset of MessagePack, and the text forms around it (specs/token.md 1).
+
+A value has one spelling. The decoder decodes, packs the result again and compares, so that
+whatever the encoder would not have written (long headers, doubled keys, bytes left over) is
+refused without a rule for each. What survives that comparison and still must not be there
+(nil, floats, maps, NaN, unsorted keys, depth) is looked for by type.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import re
+import unicodedata
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+import msgpack
+
+from chaincred.errors import Malformed
+
+MAX_DEPTH: Final = 16
+"""Arrays and maps inside one another. A block needs 5; JSON arguments rarely reach 10."""
+MAX_TIME: Final = 2**53 - 1
+"""The largest integer that every JSON and JavaScript reader holds exactly."""
+
+_EXACT_FLOAT: Final = 2**53
+_INT_RANGE: Final = range(-(2**63), 2**64)
+_PLAIN: Final[frozenset[type]] = frozenset({list, bytes, str, int, bool})
+_ANY: Final[frozenset[type]] = _PLAIN | {dict, float, type(None)}
+_HIDDEN: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
+)
+
+
+def pack(value: Any) -> bytes:
+    """The one spelling of a value made of lists, bytes, str, int, bool (and sorted maps).
+
+    Values come from `canonical` or from validated fields; this does not check them again.
+    """
+    packed: bytes = msgpack.packb(value, strict_types=True)
+    return packed
+
+
+def unpack(data: bytes, limit: int, *, arguments: bool = False) -> Any:
+    """The value that `data` spells, at most `limit` bytes. Raises Malformed.
+
+    Maps, floats and nil are refused unless `arguments` is true.
+    """
+    if len(data) > limit:
+        raise Malformed(f"{len(data)} bytes, at most {limit} are allowed")
+    try:
+        value = msgpack.unpackb(data, strict_map_key=True, max_ext_len=0, ext_hook=_no_extension)
+        spelled = pack(value)
+    except (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException) as error:
+        raise Malformed("not MessagePack in the allowed subset") from error
+    if spelled != data:
+        raise Malformed("not the one spelling of its value")
+    _check_types(value, _ANY if arguments else _PLAIN)
+    return value
+
+
+def canonical(value: Any, depth: int = 1) -> Any:
+    """A copy of `value` in which equal values are spelled equally, for `pack`.
+
+    Whole floats become ints, tuples lists, mappings dicts in key order. Raises Malformed for
+    what JSON can carry and we do not (NaN, 2**64, a lone surrogate, 17 levels), TypeError for
+    other types.
+    """
+    match value:
+        case None | bool():
+            return value
+        case bytes():
+            return bytes(value)
+        case int() if value in _INT_RANGE:
+            return int(value)
+        case float() if math.isfinite(value):
+            whole = value.is_integer() and abs(value) <= _EXACT_FLOAT
+            return int(value) if whole else value
+        case str():
+            _utf8(value)
+            return str(value)
+        case int() | float():
+            raise Malformed("a number that is not finite or does not fit 64 bits")
+        case list() | tuple() | Mapping() if depth > MAX_DEPTH:
+            raise Malformed(f"more than {MAX_DEPTH} levels deep")
+        case list() | tuple():
+            return [canonical(element, depth + 1) for element in value]
+        case Mapping():
+            if not all(isinstance(key, str) for key in value):
+                raise Malformed("a map key that is not a string")
+            return {
+                str(key): canonical(value[key], depth + 1) for key in sorted(value) if _utf8(key)
+            }
+    raise TypeError(f"{type(value).__name__} cannot be an argument")
+
+
+def is_text(value: object, low: int, high: int) -> bool:
+    """Whether `value` is a text of `low` to `high` UTF-8 bytes (specs/token.md 1.2)."""
+    if type(value) is not str:
+        return False
+    if value.isascii():
+        return low <= len(value) <= high and (value.isprintable() or not value)
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        return False
+    return (
+        low <= size <= high
+        and not _HIDDEN.search(value)
+        and unicodedata.is_normalized("NFC", value)
+    )
+
+
+def is_uint(value: object, high: int = MAX_TIME) -> bool:
+    """Whether `value` is an int (not a bool) from 0 to `high`."""
+    return type(value) is int and 0 <= value <= high
+
+
+def to_text(prefix: str, data: bytes) -> str:
+    """`prefix` and base64url of `data` without padding."""
+    return prefix + base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def from_text(prefix: str, text: str, limit: int) -> bytes:
+    """The bytes that `text` spells, at most `limit`. Raises Malformed."""
+    if not text.startswith(prefix):
+        raise Malformed(f"does not begin with {prefix}")
+    if len(text) > len(prefix) + -(-limit * 4 // 3):
+        raise Malformed(f"more than {limit} bytes")
+    try:
+        data = base64.urlsafe_b64decode(text[len(prefix) :] + "==")
+    except (binascii.Error, ValueError) as error:
+        raise Malformed("not base64url") from error
+    # The decoder skips foreign characters and stray bits; only its own spelling is accepted.
+    if to_text(prefix, data) != text:
+        raise Malformed("not the one base64url spelling of its bytes")
+    return data
+
+
+def _check_types(value: Any, allowed: frozenset[type]) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        if not allowed.issuperset(map(type, level)):
+            raise Malformed("a value of a type that is not allowed here")
+        if not all(_is_spelled_as_float(v) for v in level if type(v) is float):
+            raise Malformed("a float that is not finite, or is whole")
+        containers = [v for v in level if type(v) is list or type(v) is dict]
+        if not containers:
+            return
+        level = [v for container in containers for v in _contents(container)]
+    raise Malformed(f"more than {MAX_DEPTH} levels deep")
+
+
+def _contents(container: list[Any] | dict[Any, Any]) -> Collection[Any]:
+    if isinstance(container, list):
+        return container
+    # Python orders strings by code point, which is the order of their UTF-8 bytes.
+    if not all(type(key) is str for key in container) or list(container) != sorted(container):
+        raise Malformed("map keys that are not strings in ascending order")
+    return container.values()
+
+
+def _is_spelled_as_float(value: float) -> bool:
+    return math.isfinite(value) and not (value.is_integer() and abs(value) <= _EXACT_FLOAT)
+
+
+def _utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise Malformed("a string with a lone surrogate") from error
+    return True
+
+
+def _no_extension(_code: int, _data: bytes) -> None:
+    raise ValueError("extension types are not in the subset")

@@ -1,0 +1,136 @@
+"""What is kept on disk: secrets, readable by their owner only, and the floor of a list.
+
+The only part of the library that touches a disk; nothing else imports it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from chaincred.encoding import from_text, to_text
+from chaincred.errors import FileRefused, Malformed
+from chaincred.keys import KEY_SIZE, PublicKey, SigningKey
+
+KEY_PREFIX: Final = "cc1k_"
+"""Begins every key file, so that scanners for leaked secrets can find one."""
+_MAX_SECRET: Final = 16_384
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Writes a new file that only its owner can read. Raises FileRefused if it is there."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        # The mode is given at creation: a chmod afterwards would leave a moment to read it.
+        fd = os.open(path, flags, 0o600)
+        with os.fdopen(fd, "w", encoding="ascii") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(fd)
+    except OSError as error:
+        raise FileRefused(f"{path}: {error.strerror}") from error
+
+
+def read_secret(path: Path) -> str:
+    """What `write_secret` wrote. Raises FileRefused, also if others could read or change it."""
+    try:
+        fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(fd, "rb") as file:
+            # Asked of the open file, not of its name: the name could point elsewhere by then.
+            mode = os.fstat(fd).st_mode
+            if not stat.S_ISREG(mode):
+                raise FileRefused(f"{path}: not a regular file")
+            if os.name == "posix" and mode & _OTHERS:
+                raise FileRefused(f"{path}: open to others ({mode & 0o777:o}); chmod 600")
+            data = file.read(_MAX_SECRET + 1)
+    except OSError as error:
+        raise FileRefused(f"{path}: {error.strerror}") from error
+    if len(data) > _MAX_SECRET or not data.isascii():
+        raise FileRefused(f"{path}: not a file of one secret")
+    return data.decode().strip()
+
+
+def write_key(path: Path, key: SigningKey) -> None:
+    """Writes a private key to a new file of mode 0600. Raises FileRefused."""
+    write_secret(path, to_text(KEY_PREFIX, key.reveal_seed()))
+
+
+def read_key(path: Path) -> SigningKey:
+    """The private key in a file. Raises FileRefused, also if the file is open to others."""
+    try:
+        seed = from_text(KEY_PREFIX, read_secret(path), KEY_SIZE)
+        return SigningKey.from_seed(seed)
+    except (Malformed, ValueError):
+        # Without `from`: the cause would carry what may be a secret into a traceback.
+        message = f"{path}: not a key file"
+    raise FileRefused(message)
+
+
+def read_public_key(path: Path) -> PublicKey:
+    """The public key in a file of 64 hexadecimal digits. Raises FileRefused or Malformed."""
+    return PublicKey.from_hex(read_file(path, 2 * KEY_SIZE + 2).decode("ascii", "replace").strip())
+
+
+def read_file(path: Path, limit: int) -> bytes:
+    """The content of a file of at most `limit` bytes. Raises FileRefused."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise FileRefused(f"{path}: {error.strerror}") from error
+    if len(data) > limit:
+        raise FileRefused(f"{path}: more than {limit} bytes")
+    return data
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Replaces a file as a whole, durably: after a crash it is the old one or the new one.
+
+    Raises FileRefused.
+    """
+    try:
+        fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(fd, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(fd)
+            Path(name).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(name).unlink()
+            raise
+        _sync_directory(path.parent)
+    except OSError as error:
+        raise FileRefused(f"{path}: {error.strerror}") from error
+
+
+class FileFloor:
+    """The floor of a revocation view, in a file of its own. Raises FileRefused."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def load(self) -> bytes | None:
+        if not self._path.exists():
+            return None
+        return read_file(self._path, 256)
+
+    def save(self, floor: bytes) -> None:
+        write_file(self._path, floor)
+
+
+def _sync_directory(path: Path) -> None:
+    # A rename is durable only once the directory is.
+    if os.name != "posix":
+        return
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,175 @@
+"""Tokens: chains together with what their caveats say (specs/token.md 3).
+
+A `Token` is what someone handed over, not what somebody checked: it can be passed on, narrowed
+and used by its holder. Only a `Verifier` says what it is worth.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import Any, Final
+
+from chaincred.authority import Authority
+from chaincred.block import MAX_TOKEN, NONCE_SIZE, Block, Statement
+from chaincred.caveats import MAX_BLOCKS, Caveat, Expires, MaxHops, Task, decode
+from chaincred.chain import Chain
+from chaincred.encoding import from_text, pack, to_text, unpack
+from chaincred.errors import Malformed
+from chaincred.keys import PublicKey, SigningKey
+from chaincred.presentation import Presentation
+from chaincred.proof import Proof
+from chaincred.request import Request
+
+PREFIX: Final = "cc1_"
+LIFETIME: Final = 900
+"""Seconds. Long enough for one task of an agent, short enough to forget about."""
+HOPS: Final = 3
+
+
+class Token:
+    """A chain of blocks, each naming a holder and adding caveats. Immutable; safe to log.
+
+    `caveats` are those of each block, in order. `root_expires_at` is the earliest expiry that
+    block 0 sets, in seconds; `tasks` are the tasks that any block binds the chain to.
+    """
+
+    __slots__ = ("caveats", "chain", "root_expires_at", "tasks")
+
+    def __init__(self, chain: Chain) -> None:
+        self.chain = chain
+        self.caveats: tuple[tuple[Caveat, ...], ...] = tuple(
+            decode(block.caveats) for block in chain.blocks
+        )
+        expiries = [caveat.at for caveat in self.caveats[0] if isinstance(caveat, Expires)]
+        if not expiries:
+            raise Malformed("a root without Expires")
+        self.root_expires_at = min(expiries)
+        self.tasks = tuple(
+            caveat.id for each in self.caveats for caveat in each if isinstance(caveat, Task)
+        )
+
+    @classmethod
+    def issue(
+        cls,
+        root_key: SigningKey,
+        *,
+        holder: PublicKey,
+        agent: str,
+        purpose: str,
+        now: int,
+        caveats: Sequence[Caveat] = (),
+        lifetime: int = LIFETIME,
+        max_hops: int = HOPS,
+    ) -> Token:
+        """A new chain for `holder`, called `agent`, to do `purpose`.
+
+        It expires `lifetime` seconds after `now` and may be passed on `max_hops` times; further
+        caveats only narrow it. Raises ValueError if it could never be used.
+        """
+        limits = [Expires(now + lifetime), MaxHops(max_hops)]
+        statement = _statement(holder, agent, purpose, [*limits, *caveats], now)
+        return _usable([statement.root(root_key, secrets.token_bytes(NONCE_SIZE))], now)
+
+    def attenuate(
+        self,
+        key: SigningKey,
+        *,
+        holder: PublicKey,
+        agent: str,
+        purpose: str,
+        now: int,
+        caveats: Sequence[Caveat] = (),
+    ) -> Token:
+        """This token passed on to `holder` under further caveats, signed by its holder's `key`.
+
+        Raises ValueError if `key` is not the holder's, if the child could never be used, or if
+        it asks for a later expiry than this token has.
+        """
+        self.require_holder(key)
+        expires_at = Authority.of(self.caveats).expires_at
+        for caveat in caveats:
+            if isinstance(caveat, Expires) and caveat.at > expires_at:
+                raise ValueError(f"it would expire at {caveat.at}, its parent at {expires_at}")
+            if isinstance(caveat, MaxHops) and caveat.hops >= Authority.of(self.caveats).hops_left:
+                raise ValueError(f"{caveat.hops} more hops than are left after this one")
+        statement = _statement(holder, agent, purpose, caveats, now)
+        return _usable([*self.chain.blocks, statement.hop(key, self.chain.links[-1])], now)
+
+    def present(
+        self, key: SigningKey, request: Request, *, audience: str, now: int
+    ) -> Presentation:
+        """This token with a proof that its holder's `key` makes `request` of `audience` now.
+
+        Good for one verification within 60 seconds. Raises ValueError if `key` is not the
+        holder's.
+        """
+        self.require_holder(key)
+        proof = Proof.sign(key, self.chain.links[-1], request, audience=audience, now=now)
+        return Presentation(self.to_bytes(), proof)
+
+    @classmethod
+    def parse(cls, text: str) -> Token:
+        """The token that a `cc1_` text spells. Raises Malformed."""
+        return cls.from_bytes(from_text(PREFIX, text, MAX_TOKEN))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Token:
+        """The token that `data` packs. Raises Malformed."""
+        return cls.from_wire(unpack(data, MAX_TOKEN))
+
+    @classmethod
+    def from_wire(cls, raw: Any) -> Token:
+        """The token in an unpacked array of blocks. Raises Malformed."""
+        if type(raw) is not list or not 1 <= len(raw) <= MAX_BLOCKS:
+            raise Malformed(f"a token is an array of 1 to {MAX_BLOCKS} blocks")
+        return cls(Chain.of([Block.from_wire(block) for block in raw]))
+
+    def to_wire(self) -> list[list[bytes]]:
+        return [block.to_wire() for block in self.chain.blocks]
+
+    def to_bytes(self) -> bytes:
+        return pack(self.to_wire())
+
+    def require_holder(self, key: SigningKey) -> None:
+        """Raises ValueError unless `key` is the last holder's."""
+        if key.public_key != self.chain.holder:
+            raise ValueError(f"the holder's key is {self.chain.holder!r}, not {key.public_key!r}")
+
+    def __str__(self) -> str:
+        return to_text(PREFIX, self.to_bytes())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Token) and self.chain == other.chain
+
+    def __hash__(self) -> int:
+        return hash(self.chain.links)
+
+    def __repr__(self) -> str:
+        last = self.chain.blocks[-1]
+        return (
+            f"Token(root {self.chain.root_id[:4].hex()}…, {len(self.chain.blocks)} blocks, "
+            f"for {last.agent!r})"
+        )
+
+
+def _statement(
+    holder: PublicKey, agent: str, purpose: str, caveats: Sequence[Caveat], now: int
+) -> Statement:
+    return Statement(now, holder, agent, purpose, [caveat.to_wire() for caveat in caveats])
+
+
+def _usable(blocks: Sequence[Block], now: int) -> Token:
+    if len(blocks) > MAX_BLOCKS:
+        raise ValueError(f"a token has at most {MAX_BLOCKS} blocks")
+    token = Token(Chain.of(blocks))
+    authority = Authority.of(token.caveats)
+    contradiction = authority.contradiction()
+    if contradiction is None and authority.expires_at <= now:
+        contradiction = f"it expired at {authority.expires_at}"
+    if contradiction:
+        raise ValueError(f"this token could never be used: {contradiction}")
+    size = len(token.to_bytes())
+    if size > MAX_TOKEN:
+        raise ValueError(f"a token of {size} bytes, at most {MAX_TOKEN} are allowed")
+    return token
