@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final
 
 from chaincred.encoding import pack
 from chaincred.patterns import (
+    MAX_VALUE,
     host_matches,
     is_below,
     is_listed_host,
@@ -137,7 +138,7 @@ class Pattern(Constraint):
             raise ValueError("not a pattern")
 
     def allows(self, value: Any) -> bool:
-        return is_name(value) and matches(self.pattern, value)
+        return is_name(value, MAX_VALUE) and matches(self.pattern, value)
 
     def to_wire(self) -> list[Any]:
         return [self.number, self.pattern]
@@ -158,7 +159,7 @@ class PathBelow(Constraint):
             raise ValueError("not a name in normal form")
 
     def allows(self, value: Any) -> bool:
-        return is_name(value) and is_below(self.path, value)
+        return is_name(value, MAX_VALUE) and is_below(self.path, value)
 
     def to_wire(self) -> list[Any]:
         return [self.number, self.path]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from chaincred.encoding import is_text, is_uint, pack, unpack
 from chaincred.errors import Malformed
@@ -28,8 +28,7 @@ _ROOT: Final = 0
 _HOP: Final = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """A block as it came: `body` is what was signed, the rest is what it says.
 
     `issuer` is the root key that block 0 claims, and None in every other block. `caveats` are

@@ -11,10 +11,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar
 
 from chaincred.args import MAX_ARG_NAME, Constraint, from_wire, to_wire
-from chaincred.encoding import MAX_TIME, is_text, pack
+from chaincred.encoding import MAX_TIME, is_text, pack, require_plain
 from chaincred.errors import Malformed
 from chaincred.keys import PublicKey
 from chaincred.patterns import MAX_NAME, is_pattern, matches
@@ -26,6 +26,8 @@ MAX_AUDIENCE: Final = 256
 MAX_UNIT: Final = 32
 MAX_SAYS: Final = 64
 _MAX_UINT32: Final = 2**32 - 1
+_AROUND: Final = 2
+"""Levels around a caveat in a body: the body's own array and that of the caveats."""
 
 
 class Asked(NamedTuple):
@@ -86,6 +88,9 @@ class Caveat(ABC):
         return f"{self.name}: {self.wanted()}"
 
 
+_Some = TypeVar("_Some", bound=Caveat)
+
+
 @dataclass(frozen=True, slots=True)
 class _Instant(Caveat):
     at: int
@@ -136,6 +141,10 @@ class _Matching(Caveat):
         if not all(is_pattern(pattern, self.limit) for pattern in self.patterns):
             raise ValueError(f"not a pattern of 1 to {self.limit} bytes")
 
+    @classmethod
+    def from_wire(cls, patterns: list[str]) -> Self:
+        return _as_written(cls(patterns), patterns)
+
     def fields(self) -> list[Any]:
         return [list(self.patterns)]
 
@@ -182,6 +191,12 @@ class MaxEffect(Caveat):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "effect", Effect.named(self.effect))
+
+    @classmethod
+    def from_wire(cls, effect: int) -> MaxEffect:
+        if type(effect) is not int:
+            raise TypeError("an effect is an integer")
+        return cls(Effect(effect))
 
     def holds(self, asked: Asked) -> bool:
         return asked.request.effect <= Effect.named(self.effect)
@@ -230,6 +245,10 @@ class Audience(Caveat):
         _keep_sorted(self, "names", self.names)
         if not all(is_text(name, 1, MAX_AUDIENCE) for name in self.names):
             raise ValueError("the name of an audience is a text of 1 to 256 bytes")
+
+    @classmethod
+    def from_wire(cls, names: list[str]) -> Audience:
+        return _as_written(cls(names), names)
 
     def holds(self, asked: Asked) -> bool:
         return asked.audience in self.names
@@ -315,6 +334,10 @@ class Args(Caveat):
                 raise TypeError("an argument takes a constraint")
         in_order = MappingProxyType(dict(sorted(self.arguments.items())))
         object.__setattr__(self, "arguments", in_order)
+
+    @classmethod
+    def from_wire(cls, listed: list[Any], closed: bool) -> Args:
+        return _as_written(cls(from_wire(listed), closed), listed, closed)
 
     def __hash__(self) -> int:
         return hash((tuple(self.arguments.items()), self.closed))
@@ -418,6 +441,15 @@ class ThirdParty(NotBuilt):
             raise ValueError("a discharge binds the request, holder or chain")
         _check_int("an age", self.max_age, 1, _MAX_UINT32)
 
+    @classmethod
+    def from_wire(
+        cls, keys: list[bytes], threshold: int, says: str, binds: int, max_age: int
+    ) -> ThirdParty:
+        bound = cls.BINDS[binds] if binds in range(len(cls.BINDS)) else ""
+        vouching = [PublicKey(key) for key in keys]
+        caveat = cls(vouching, threshold, says, bound, max_age)
+        return _as_written(caveat, keys, threshold, says, binds, max_age)
+
     def fields(self) -> list[Any]:
         keys = [bytes(key) for key in self.keys]
         return [keys, self.threshold, self.says, self.BINDS.index(self.binds), self.max_age]
@@ -431,6 +463,9 @@ class Unknown(Caveat):
     """A kind that this version does not know: it can be passed on, and forbids."""
 
     raw: Sequence[Any]
+
+    def __post_init__(self) -> None:
+        require_plain(list(self.raw), outside=_AROUND)
 
     @property
     def name(self) -> str:
@@ -454,11 +489,7 @@ class Unknown(Caveat):
 
 def decode(raw: Sequence[list[Any]]) -> tuple[Caveat, ...]:
     """The caveats of a block from its `[kind, fields...]`. Raises Malformed."""
-    caveats = tuple(_decode_one(*each) for each in raw)
-    # Constructors sort and fill in; only what they would have written themselves was one spelling.
-    if pack([caveat.to_wire() for caveat in caveats]) != pack(list(raw)):
-        raise Malformed("a caveat that is not in its one spelling")
-    return caveats
+    return tuple([_decode_one(*each) for each in raw])
 
 
 def _decode_one(kind: int, *fields: Any) -> Caveat:
@@ -471,35 +502,30 @@ def _decode_one(kind: int, *fields: Any) -> Caveat:
         raise Malformed(f"a caveat of kind {kind} that is not so: {error}") from error
 
 
-def _max_effect(effect: int) -> MaxEffect:
-    return MaxEffect(Effect(effect))
+def _as_written(caveat: _Some, *fields: Any) -> _Some:
+    # Constructors sort and fold doubles: only what they would have written is the one spelling.
+    # Compared packed, since True == 1.
+    if pack(caveat.fields()) != pack(list(fields)):
+        raise ValueError("not in its one spelling")
+    return caveat
 
 
-def _args(listed: list[Any], closed: bool) -> Args:
-    return Args(from_wire(listed), closed)
-
-
-def _third_party(
-    keys: list[bytes], threshold: int, says: str, binds: int, max_age: int
-) -> ThirdParty:
-    bound = dict(enumerate(ThirdParty.BINDS)).get(binds, "")
-    return ThirdParty([PublicKey(key) for key in keys], threshold, says, bound, max_age)
-
-
+# What a block says, by kind: all there is. Kinds whose constructor keeps its fields as given need
+# no check of their spelling.
 KINDS: Final[Mapping[int, Callable[..., Caveat]]] = {
     0: Expires,
     1: NotBefore,
-    2: Tools,
-    3: Resources,
-    4: _max_effect,
+    2: Tools.from_wire,
+    3: Resources.from_wire,
+    4: MaxEffect.from_wire,
     5: MaxHops,
-    6: Audience,
+    6: Audience.from_wire,
     7: Task,
     8: Context,
-    9: _args,
+    9: Args.from_wire,
     10: MaxUses,
     11: Budget,
-    12: _third_party,
+    12: ThirdParty.from_wire,
 }
 
 
@@ -511,8 +537,6 @@ def _check_int(what: str, value: object, low: int, high: int) -> None:
 
 
 def _keep_sorted(caveat: Caveat, field: str, values: Sequence[str]) -> None:
-    if isinstance(values, str) or not values:
-        raise ValueError(f"{caveat.name} takes a list of one string or more")
-    if not all(type(value) is str for value in values):
-        raise TypeError(f"{caveat.name} takes a list of strings")
+    if type(values) is str or set(map(type, values)) != {str}:
+        raise TypeError(f"{caveat.name} takes a list of one string or more")
     object.__setattr__(caveat, field, tuple(sorted(set(values))))

@@ -6,15 +6,14 @@ A chain is what its signatures make of a list of blocks. It never learns what a 
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from chaincred.block import Block
 from chaincred.errors import BrokenChain, Malformed, Untrusted
 from chaincred.keys import Context, PublicKey
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(NamedTuple):
     """Blocks in order and their links, in the right shape; whether they are signed is not said."""
 
     issuer: PublicKey

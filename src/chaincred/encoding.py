@@ -3,12 +3,12 @@
 A value has one spelling. The decoder decodes, packs the result again and compares, so that
 whatever the encoder would not have written (long headers, doubled keys, bytes left over) is
 refused without a rule for each. What survives that comparison and still must not be there
-(nil, floats, maps, NaN, unsorted keys, depth) is looked for by type.
+(nil, floats, maps, unsorted keys, depth) is a matter of types: a reader that knows the shape
+checks them part by part, and for the rest there is a scan.
 """
 
 from __future__ import annotations
 
-import base64
 import binascii
 import math
 import re
@@ -29,6 +29,9 @@ _EXACT_FLOAT: Final = 2**53
 _INT_RANGE: Final = range(-(2**63), 2**64)
 _PLAIN: Final[frozenset[type]] = frozenset({list, bytes, str, int, bool})
 _ANY: Final[frozenset[type]] = _PLAIN | {dict, float, type(None)}
+_CONTAINERS: Final[frozenset[type]] = frozenset({list, dict})
+_FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
+_TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _HIDDEN: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
 )
@@ -43,10 +46,11 @@ def pack(value: Any) -> bytes:
     return packed
 
 
-def unpack(data: bytes, limit: int, *, arguments: bool = False) -> Any:
+def unpack(data: bytes, limit: int) -> Any:
     """The value that `data` spells, at most `limit` bytes. Raises Malformed.
 
-    Maps, floats and nil are refused unless `arguments` is true.
+    For what has a known shape: whoever takes the value apart checks the type of each part, by
+    `type(x) is`. What has none goes through `require_plain` as well.
     """
     if len(data) > limit:
         raise Malformed(f"{len(data)} bytes, at most {limit} are allowed")
@@ -57,8 +61,22 @@ def unpack(data: bytes, limit: int, *, arguments: bool = False) -> Any:
         raise Malformed("not MessagePack in the allowed subset") from error
     if spelled != data:
         raise Malformed("not the one spelling of its value")
-    _check_types(value, _ANY if arguments else _PLAIN)
     return value
+
+
+def unpack_arguments(data: bytes, limit: int) -> Any:
+    """The value that `data` spells, where maps, floats and nil are allowed. Raises Malformed."""
+    value = unpack(data, limit)
+    _check_types(value, _ANY, MAX_DEPTH)
+    return value
+
+
+def require_plain(value: Any, outside: int = 0) -> None:
+    """Raises Malformed if an unpacked value holds a map, a float or nil, or is too deep.
+
+    `outside` is how many levels there are around it.
+    """
+    _check_types(value, _PLAIN, MAX_DEPTH - outside)
 
 
 def canonical(value: Any, depth: int = 1) -> Any:
@@ -120,7 +138,7 @@ def is_uint(value: object, high: int = MAX_TIME) -> bool:
 
 def to_text(prefix: str, data: bytes) -> str:
     """`prefix` and base64url of `data` without padding."""
-    return prefix + base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    return prefix + _base64url(data).decode()
 
 
 def from_text(prefix: str, text: str, limit: int) -> bytes:
@@ -130,32 +148,40 @@ def from_text(prefix: str, text: str, limit: int) -> bytes:
     if len(text) > len(prefix) + -(-limit * 4 // 3):
         raise Malformed(f"more than {limit} bytes")
     try:
-        data = base64.urlsafe_b64decode(text[len(prefix) :] + "==")
-    except (binascii.Error, ValueError) as error:
+        spelled = text[len(prefix) :].encode("ascii")
+        data = binascii.a2b_base64(spelled.translate(_FROM_URL) + b"==")
+    except (binascii.Error, UnicodeEncodeError) as error:
         raise Malformed("not base64url") from error
     # The decoder skips foreign characters and stray bits; only its own spelling is accepted.
-    if to_text(prefix, data) != text:
+    if _base64url(data) != spelled:
         raise Malformed("not the one base64url spelling of its bytes")
     return data
 
 
-def _check_types(value: Any, allowed: frozenset[type]) -> None:
-    level = [value]
-    for _ in range(MAX_DEPTH + 1):
-        if not allowed.issuperset(map(type, level)):
+def _base64url(data: bytes) -> bytes:
+    return binascii.b2a_base64(data, newline=False).translate(_TO_URL).rstrip(b"=")
+
+
+def _check_types(value: Any, allowed: frozenset[type], depth: int) -> None:
+    level: Collection[Any] = (value,)
+    for _ in range(depth + 1):
+        found = set(map(type, level))
+        if not found <= allowed:
             raise Malformed("a value of a type that is not allowed here")
-        if not all(_is_spelled_as_float(v) for v in level if type(v) is float):
+        if float in found and not all(_is_spelled_as_float(v) for v in level if type(v) is float):
             raise Malformed("a float that is not finite, or is whole")
-        containers = [v for v in level if type(v) is list or type(v) is dict]
-        if not containers:
+        deeper: list[Any] = []
+        if list in found:
+            deeper += [inner for outer in level if type(outer) is list for inner in outer]
+        if dict in found:
+            deeper += [inner for outer in level if type(outer) is dict for inner in _sorted(outer)]
+        if found.isdisjoint(_CONTAINERS):
             return
-        level = [v for container in containers for v in _contents(container)]
+        level = deeper
     raise Malformed(f"more than {MAX_DEPTH} levels deep")
 
 
-def _contents(container: list[Any] | dict[Any, Any]) -> Collection[Any]:
-    if isinstance(container, list):
-        return container
+def _sorted(container: dict[Any, Any]) -> Collection[Any]:
     # Python orders strings by code point, which is the order of their UTF-8 bytes.
     if not all(type(key) is str for key in container) or list(container) != sorted(container):
         raise Malformed("map keys that are not strings in ascending order")

@@ -51,7 +51,7 @@ class Context(Enum):
 class PublicKey:
     """An Ed25519 public key of 32 bytes. Raises Malformed for one that is refused everywhere."""
 
-    __slots__ = ("_raw",)
+    __slots__ = ("_digest", "_raw")
 
     def __init__(self, raw: bytes) -> None:
         if type(raw) is not bytes or len(raw) != KEY_SIZE:
@@ -59,6 +59,7 @@ class PublicKey:
         if raw in _REFUSED:
             raise Malformed("a public key of small order or in a non-canonical encoding")
         self._raw = raw
+        self._digest = b""
 
     @classmethod
     def from_hex(cls, text: str) -> PublicKey:
@@ -77,7 +78,9 @@ class PublicKey:
     @property
     def digest(self) -> bytes:
         """32 bytes that name the key in revocations."""
-        return sha256(b"chaincred/v1/key\0" + self._raw).digest()
+        if not self._digest:
+            self._digest = sha256(b"chaincred/v1/key\0" + self._raw).digest()
+        return self._digest
 
     def verify(self, context: Context, message: bytes, signature: bytes) -> bool:
         """Whether this key signed the 32 bytes `message` for `context`."""

@@ -33,8 +33,8 @@ _LISTED_HOST: Final = re.compile(rf"(?:\*\.)?+{_LABEL}(?:\.{_LABEL})*+{_PORT}")
 _URL: Final = re.compile(r"https?://([^/?#\\ ]*+)(?:[/?#][^\\ ]*+)?+")
 
 MAX_NAME: Final = 1024
-MAX_URL: Final = 2**20
-"""A URL comes inside a request, which is no longer than this."""
+MAX_VALUE: Final = 2**20
+"""An argument comes inside a request, which is no longer than this."""
 _MAX_HOST: Final = 253
 _MAX_PORT: Final = 65535
 
@@ -97,7 +97,7 @@ def is_listed_host(host: object) -> bool:
 def url_host(url: str) -> str | None:
     """The host, with its port if it has one, of an http or https URL in normal form."""
     found = _URL.fullmatch(url)
-    if not found or not is_text(url, 1, MAX_URL) or not _is_host(found[1], _HOST):
+    if not found or not is_text(url, 1, MAX_VALUE) or not _is_host(found[1], _HOST):
         return None
     return found[1]
 

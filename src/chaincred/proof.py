@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from chaincred.caveats import MAX_AUDIENCE
 from chaincred.encoding import is_text, is_uint, pack
@@ -18,8 +17,7 @@ WINDOW: Final = 60
 NONCE_SIZE: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(NamedTuple):
     """A holder's signature over one request. `issued_at` is in seconds, `nonce` 16 bytes."""
 
     audience: str

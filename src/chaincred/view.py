@@ -192,9 +192,10 @@ class RevocationView:
     def require_alive(self, chain: Chain, tasks: Sequence[str]) -> None:
         """Raises Revoked if the list names a link, holder, issuer or task of these."""
         held = self._held
-        _, before = held.issuers.by_id.get(key_id(chain.issuer), (0, 0))
-        if chain.blocks[0].issued_at < before:
-            raise Revoked(f"the issuer's tokens from before {before} are revoked")
+        if held.issuers.by_id:
+            _, before = held.issuers.by_id.get(key_id(chain.issuer), (0, 0))
+            if chain.blocks[0].issued_at < before:
+                raise Revoked(f"the issuer's tokens from before {before} are revoked")
         if not len(held.table):
             return
         if held.table.any_of([chain_id(link) for link in chain.links]):
