@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar
+from typing import Any, ClassVar, Final, NamedTuple, Self
 
 from chaincred.args import MAX_ARG_NAME, Constraint, from_wire, to_wire
 from chaincred.encoding import MAX_TIME, is_text, pack, require_plain
@@ -88,9 +88,6 @@ class Caveat(ABC):
         return f"{self.name}: {self.wanted()}"
 
 
-_Some = TypeVar("_Some", bound=Caveat)
-
-
 @dataclass(frozen=True, slots=True)
 class _Instant(Caveat):
     at: int
@@ -138,12 +135,22 @@ class _Matching(Caveat):
 
     def __post_init__(self) -> None:
         _keep_sorted(self, "patterns", self.patterns)
-        if not all(is_pattern(pattern, self.limit) for pattern in self.patterns):
-            raise ValueError(f"not a pattern of 1 to {self.limit} bytes")
+        for pattern in self.patterns:
+            if not is_pattern(pattern, self.limit):
+                raise ValueError(f"not a pattern of 1 to {self.limit} bytes")
 
     @classmethod
     def from_wire(cls, patterns: list[str]) -> Self:
-        return _as_written(cls(patterns), patterns)
+        caveat = cls(patterns)
+        _require_sorted(patterns, caveat.patterns)
+        return caveat
+
+    def allows(self, name: str) -> bool:
+        """Whether a pattern matches `name`, which is in normal form."""
+        for pattern in self.patterns:  # noqa: SIM110 - a generator costs more than the match
+            if matches(pattern, name):
+                return True
+        return False
 
     def fields(self) -> list[Any]:
         return [list(self.patterns)]
@@ -160,8 +167,7 @@ class Tools(_Matching):
     limit = MAX_TOOL
 
     def holds(self, asked: Asked) -> bool:
-        tool = asked.request.tool
-        return any(matches(pattern, tool) for pattern in self.patterns)
+        return self.allows(asked.request.tool)
 
     def given(self, asked: Asked) -> str:
         return asked.request.tool
@@ -175,8 +181,7 @@ class Resources(_Matching):
     limit = MAX_NAME
 
     def holds(self, asked: Asked) -> bool:
-        resource = asked.request.resource
-        return resource != "" and any(matches(pattern, resource) for pattern in self.patterns)
+        return asked.request.resource != "" and self.allows(asked.request.resource)
 
     def given(self, asked: Asked) -> str:
         return asked.request.resource or "no resource"
@@ -248,7 +253,9 @@ class Audience(Caveat):
 
     @classmethod
     def from_wire(cls, names: list[str]) -> Audience:
-        return _as_written(cls(names), names)
+        caveat = cls(names)
+        _require_sorted(names, caveat.names)
+        return caveat
 
     def holds(self, asked: Asked) -> bool:
         return asked.audience in self.names
@@ -337,7 +344,11 @@ class Args(Caveat):
 
     @classmethod
     def from_wire(cls, listed: list[Any], closed: bool) -> Args:
-        return _as_written(cls(from_wire(listed), closed), listed, closed)
+        caveat = cls(from_wire(listed), closed)
+        # Compared packed, since True == 1 and a constraint may hold either.
+        if pack(to_wire(caveat.arguments)) != pack(listed):
+            raise ValueError("arguments are listed in their one spelling")
+        return caveat
 
     def __hash__(self) -> int:
         return hash((tuple(self.arguments.items()), self.closed))
@@ -445,10 +456,11 @@ class ThirdParty(NotBuilt):
     def from_wire(
         cls, keys: list[bytes], threshold: int, says: str, binds: int, max_age: int
     ) -> ThirdParty:
-        bound = cls.BINDS[binds] if binds in range(len(cls.BINDS)) else ""
-        vouching = [PublicKey(key) for key in keys]
-        caveat = cls(vouching, threshold, says, bound, max_age)
-        return _as_written(caveat, keys, threshold, says, binds, max_age)
+        if type(binds) is not int or binds not in range(len(cls.BINDS)):
+            raise ValueError("a discharge binds the request, holder or chain")
+        caveat = cls([PublicKey(key) for key in keys], threshold, says, cls.BINDS[binds], max_age)
+        _require_sorted(keys, [bytes(key) for key in caveat.keys])
+        return caveat
 
     def fields(self) -> list[Any]:
         keys = [bytes(key) for key in self.keys]
@@ -502,12 +514,10 @@ def _decode_one(kind: int, *fields: Any) -> Caveat:
         raise Malformed(f"a caveat of kind {kind} that is not so: {error}") from error
 
 
-def _as_written(caveat: _Some, *fields: Any) -> _Some:
-    # Constructors sort and fold doubles: only what they would have written is the one spelling.
-    # Compared packed, since True == 1.
-    if pack(caveat.fields()) != pack(list(fields)):
-        raise ValueError("not in its one spelling")
-    return caveat
+def _require_sorted(given: Sequence[object], kept: Sequence[object]) -> None:
+    # A constructor sorts and folds doubles; a block has to be written that way already.
+    if list(given) != list(kept):
+        raise ValueError("a list is in ascending order, none twice")
 
 
 # What a block says, by kind: all there is. Kinds whose constructor keeps its fields as given need

@@ -51,8 +51,12 @@ def is_pattern(pattern: object, high: int = MAX_NAME) -> bool:
 
 def matches(pattern: str, name: str) -> bool:
     """Whether `pattern` matches `name`, both already in their form."""
-    if "*" not in pattern:
+    star = pattern.find("*")
+    if star < 0:
         return pattern == name
+    if star and star == len(pattern) - 2:
+        path = pattern[:-3]
+        return is_below(path, name) and path != name
     wanted, given = pattern.split("/"), name.split("/")
     if wanted[-1] == "**":
         head = len(wanted) - 1

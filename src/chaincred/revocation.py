@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
+from chaincred.chain import Chain
 from chaincred.encoding import is_text, is_uint, pack, unpack
 from chaincred.errors import ListRefused, Malformed
 from chaincred.idtable import ID_SIZE, IdTable
@@ -61,6 +62,26 @@ def first_hash(list_id: bytes) -> bytes:
 def next_hash(before: bytes, entry: bytes) -> bytes:
     """The running hash after one more packed entry, 32 bytes."""
     return sha256(b"chaincred/v1/log\0" + before + entry).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Footing:
+    """What a chain stands on: revoke any of it and the chain is dead.
+
+    `issuer` is the id of the root key, `issued_at` when block 0 was signed (seconds), `ids` are
+    those of every link, holder and task.
+    """
+
+    issuer: bytes
+    issued_at: int
+    ids: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, chain: Chain, tasks: Sequence[str]) -> Footing:
+        links = [chain_id(link) for link in chain.links]
+        holders = [key_id(block.holder) for block in chain.blocks]
+        ids = (*links, *holders, *[task_id(task) for task in tasks])
+        return cls(key_id(chain.issuer), chain.blocks[0].issued_at, ids)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from chaincred.keys import PublicKey, SigningKey
 from chaincred.presentation import Presentation
 from chaincred.proof import Proof
 from chaincred.request import Request
+from chaincred.revocation import Footing
 
 PREFIX: Final = "cc1_"
 LIFETIME: Final = 900
@@ -31,10 +32,10 @@ class Token:
     """A chain of blocks, each naming a holder and adding caveats. Immutable; safe to log.
 
     `caveats` are those of each block, in order. `root_expires_at` is the earliest expiry that
-    block 0 sets, in seconds; `tasks` are the tasks that any block binds the chain to.
+    block 0 sets, in seconds.
     """
 
-    __slots__ = ("caveats", "chain", "root_expires_at", "tasks")
+    __slots__ = ("_footing", "caveats", "chain", "root_expires_at")
 
     def __init__(self, chain: Chain) -> None:
         self.chain = chain
@@ -45,9 +46,7 @@ class Token:
         if not expiries:
             raise Malformed("a root without Expires")
         self.root_expires_at = min(expiries)
-        self.tasks = tuple(
-            caveat.id for each in self.caveats for caveat in each if isinstance(caveat, Task)
-        )
+        self._footing: Footing | None = None
 
     @classmethod
     def issue(
@@ -107,6 +106,14 @@ class Token:
         self.require_holder(key)
         proof = Proof.sign(key, self.chain.links[-1], request, audience=audience, now=now)
         return Presentation(self.to_bytes(), proof)
+
+    @property
+    def footing(self) -> Footing:
+        """What this token stands on: revoke any of it and the token is dead."""
+        if self._footing is None:
+            tasks = [each.id for block in self.caveats for each in block if isinstance(each, Task)]
+            self._footing = Footing.of(self.chain, tasks)
+        return self._footing
 
     @classmethod
     def parse(cls, text: str) -> Token:

@@ -238,8 +238,7 @@ class Verifier:
         if isinstance(view, Unrevocable):
             return Verified(token, request, None, None)
         view.require_fresh(request.effect, self._freshness, now)
-        tasks = (*token.tasks, request.task) if request.task else token.tasks
-        view.require_alive(token.chain, tasks)
+        view.require_alive(token.footing, request.task)
         return Verified(token, request, view.seq, view.age(now))
 
     def _failures(self, token: Token, request: Request, now: int) -> Iterator[Failure]:

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from chaincred.chain import Chain
 from chaincred.errors import ListRefused, Revoked, Stale
 from chaincred.idtable import IdTable
 from chaincred.keys import Context, PublicKey
@@ -20,14 +19,13 @@ from chaincred.request import Effect
 from chaincred.revocation import (
     Entry,
     Floor,
+    Footing,
     Head,
     Issuers,
     Place,
     Signed,
     Snapshot,
     Update,
-    chain_id,
-    key_id,
     task_id,
 )
 from chaincred.revocation import list_id as named_after
@@ -189,21 +187,16 @@ class RevocationView:
         if age > limit:
             raise Stale(f"the list is {age} s old, {effect.label} allows {limit} s")
 
-    def require_alive(self, chain: Chain, tasks: Sequence[str]) -> None:
-        """Raises Revoked if the list names a link, holder, issuer or task of these."""
+    def require_alive(self, footing: Footing, task: str) -> None:
+        """Raises Revoked if the list names what a chain stands on, or the request's task."""
         held = self._held
-        if held.issuers.by_id:
-            _, before = held.issuers.by_id.get(key_id(chain.issuer), (0, 0))
-            if chain.blocks[0].issued_at < before:
-                raise Revoked(f"the issuer's tokens from before {before} are revoked")
-        if not len(held.table):
-            return
-        if held.table.any_of([chain_id(link) for link in chain.links]):
-            raise Revoked("the chain is revoked")
-        if held.table.any_of([key_id(block.holder) for block in chain.blocks]):
-            raise Revoked("a holder's key is revoked")
-        if held.table.any_of([task_id(task) for task in tasks]):
-            raise Revoked("the task is revoked")
+        _, before = held.issuers.by_id.get(footing.issuer, (0, 0))
+        if footing.issued_at < before:
+            raise Revoked(f"what the issuer signed before {before} is revoked")
+        ids = (*footing.ids, task_id(task)) if task else footing.ids
+        found = held.table.any_of(ids)
+        if found is not None:
+            raise Revoked(f"{found.hex()} is revoked")
 
     def holds(self, id: bytes) -> bool:
         """Whether the 16-byte id of a chain, holder, issuer or task is on the list."""

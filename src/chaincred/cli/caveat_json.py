@@ -1,0 +1,177 @@
+"""Caveats as JSON: what `--json` answers and `--caveat` takes.
+
+`{"kind": "Tools", "patterns": ["files/*"]}`: the kind and its fields by name. Bytes are
+hexadecimal, and `{"$bin": "00ff"}` where a string could stand as well.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any, Final, NoReturn
+
+from chaincred.args import (
+    Constraint,
+    Exact,
+    Host,
+    OneOf,
+    Optional,
+    PathBelow,
+    Pattern,
+    Range,
+)
+from chaincred.caveats import (
+    Args,
+    Audience,
+    Budget,
+    Caveat,
+    Context,
+    Expires,
+    MaxEffect,
+    MaxHops,
+    MaxUses,
+    NotBefore,
+    Resources,
+    Task,
+    ThirdParty,
+    Tools,
+    Unknown,
+)
+from chaincred.keys import PublicKey
+from chaincred.request import Effect
+
+_KINDS: Final[Mapping[str, type[Caveat]]] = {
+    kind.__name__: kind
+    for kind in (
+        Expires,
+        NotBefore,
+        Tools,
+        Resources,
+        MaxEffect,
+        MaxHops,
+        Audience,
+        Task,
+        Context,
+        Args,
+        MaxUses,
+        Budget,
+        ThirdParty,
+    )
+}
+
+
+def parsed(text: str) -> Any:
+    """The value that a JSON text spells, each key once. Raises ValueError."""
+    try:
+        return json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("JSON that is nested too deep") from None
+
+
+def caveat_json(caveat: Caveat) -> dict[str, Any]:
+    """The caveat for a program."""
+    if isinstance(caveat, Unknown):
+        return {"kind": caveat.raw[0], "fields": _value(caveat.fields())}
+    named = fields(caveat)  # type: ignore[arg-type]  # every kind is a dataclass
+    return {"kind": caveat.name} | {f.name: _value(getattr(caveat, f.name)) for f in named}
+
+
+def caveat_of(said: Any) -> Caveat:
+    """The caveat that `caveat_json` would spell so. Raises ValueError."""
+    if not isinstance(said, dict) or said.get("kind") not in _KINDS:
+        raise ValueError(f"a caveat is an object whose kind is one of {', '.join(_KINDS)}")
+    kind = _KINDS[said["kind"]]
+    given = {name: _field(name, value) for name, value in said.items() if name != "kind"}
+    try:
+        return kind(**given)
+    except TypeError as error:
+        raise ValueError(f"a {said['kind']} that is not so: {error}") from error
+
+
+def constraint_of(said: Any) -> Constraint:
+    """The constraint of an argument. Raises ValueError, TypeError."""
+    match said:
+        case {"required": False, **rest} if len(rest) == 1:
+            return Optional(constraint_of(rest))
+        case {"exact": value, **rest} if not rest:
+            return Exact(_scalar(value))
+        case {"one_of": list(values), **rest} if not rest:
+            return OneOf([_scalar(value) for value in values])
+        case {"range": [low, high], **rest} if not rest:
+            return Range(low, high)
+        case {"pattern": pattern, **rest} if not rest:
+            return Pattern(pattern)
+        case {"below": path, **rest} if not rest:
+            return PathBelow(path)
+        case {"host": list(hosts), **rest} if not rest:
+            return Host(hosts)
+    raise ValueError(
+        "a constraint is an object with one of exact, one_of, range, pattern, below, host"
+    )
+
+
+def _constraint_json(constraint: Constraint) -> dict[str, Any]:
+    match constraint:
+        case Optional(inner):
+            return {**_constraint_json(inner), "required": False}
+        case Exact(value):
+            return {"exact": _value(value)}
+        case OneOf(values):
+            return {"one_of": _value(values)}
+        case Range(low, high):
+            return {"range": [low, high]}
+        case Pattern(pattern):
+            return {"pattern": pattern}
+        case PathBelow(path):
+            return {"below": path}
+        case Host(hosts):
+            return {"host": list(hosts)}
+    raise TypeError(f"a {type(constraint).__name__} has no JSON form")
+
+
+def _value(value: Any) -> Any:
+    match value:
+        case bytes():
+            return {"$bin": value.hex()}
+        case PublicKey():
+            return value.hex()
+        case Effect():
+            return value.label
+        case Constraint():
+            return _constraint_json(value)
+        case Mapping():
+            return {name: _value(each) for name, each in value.items()}
+        case list() | tuple():
+            return [_value(each) for each in value]
+    return value
+
+
+def _field(name: str, value: Any) -> Any:
+    match name, value:
+        case "digest", {"$bin": str(digits)}:
+            return bytes.fromhex(digits)
+        case "keys", list(keys):
+            return [PublicKey.from_hex(str(key)) for key in keys]
+        case "arguments", dict(arguments):
+            return {argument: constraint_of(each) for argument, each in arguments.items()}
+    return value
+
+
+def _scalar(value: Any) -> Any:
+    match value:
+        case {"$bin": str(digits), **rest} if not rest:
+            return bytes.fromhex(digits)
+    return value
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    # The last of two equal keys would win, unseen by who reads the first.
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a JSON object with a key twice")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
