@@ -479,6 +479,9 @@ class Unknown(Caveat):
     def __post_init__(self) -> None:
         require_plain(list(self.raw), outside=_AROUND)
 
+    def __hash__(self) -> int:
+        return hash(pack(self.to_wire()))
+
     @property
     def name(self) -> str:
         return "Unknown"

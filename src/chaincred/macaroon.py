@@ -20,7 +20,7 @@ import pymacaroons
 from pymacaroons.exceptions import MacaroonInvalidSignatureException
 from pymacaroons.serializers import BinarySerializer
 
-from chaincred.block import MAX_KIND, Block
+from chaincred.block import MAX_KIND
 from chaincred.caveats import (
     MAX_AUDIENCE,
     MAX_BLOCKS,
@@ -32,13 +32,13 @@ from chaincred.caveats import (
     Task,
     decode,
 )
-from chaincred.chain import Chain
 from chaincred.encoding import from_text, is_text, is_uint, pack, to_text, unpack
 from chaincred.errors import CaveatRefused, MacaroonRefused, Malformed, Untrusted
 from chaincred.idtable import ID_SIZE
 from chaincred.keys import PublicKey, Secret
 from chaincred.request import Request
-from chaincred.revocation import key_id
+from chaincred.revocation import Footing, chain_id, key_id, task_id
+from chaincred.token import Token
 from chaincred.verify import Unrevocable, Verified
 from chaincred.view import Freshness, RevocationView
 
@@ -80,19 +80,6 @@ class DomainSecret(Secret):
         return self._secret
 
 
-class _KnownById(PublicKey):
-    """A key of which only the 16-byte id is known: enough for a revocation list, for no more."""
-
-    __slots__ = ()
-
-    def __init__(self, id: bytes) -> None:
-        self._raw = id
-
-    @property
-    def digest(self) -> bytes:
-        return self._raw
-
-
 @dataclass(frozen=True, slots=True)
 class _Identifier:
     """What a chain could be revoked by, and when it ends (specs/macaroon.md 2)."""
@@ -104,10 +91,13 @@ class _Identifier:
     expires_at: int
 
     @classmethod
-    def of(cls, chain: Chain, expires_at: int) -> _Identifier:
+    def of(cls, token: Token) -> _Identifier:
+        chain = token.chain
         holders = tuple(key_id(block.holder) for block in chain.blocks)
-        issued_at = chain.blocks[0].issued_at
-        return cls(key_id(chain.issuer), issued_at, chain.links, holders, expires_at)
+        caveats = [caveat for each in token.caveats for caveat in each]
+        expires_at = min(caveat.at for caveat in caveats if isinstance(caveat, Expires))
+        issuer, issued_at = key_id(chain.issuer), chain.blocks[0].issued_at
+        return cls(issuer, issued_at, chain.links, holders, expires_at)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> _Identifier:
@@ -132,31 +122,55 @@ class _Identifier:
         named = [self.issuer, self.issued_at, list(self.links), list(self.holders)]
         return pack([_VERSION, *named, self.expires_at])
 
-    def chain(self) -> Chain:
-        """As much of the chain as a revocation list asks for."""
-        blocks = tuple(
-            Block(b"", b"", None, self.issued_at, _KnownById(holder), "", "", ())
-            for holder in self.holders
-        )
-        return Chain(_KnownById(self.issuer), blocks, self.links)
+
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    """What the domain secret vouches for. A caveat of another profile is None: it forbids."""
+
+    identifier: _Identifier
+    caveats: tuple[Caveat | None, ...]
+
+    @property
+    def footing(self) -> Footing:
+        links = [chain_id(link) for link in self.identifier.links]
+        tasks = [task_id(caveat.id) for caveat in self.caveats if isinstance(caveat, Task)]
+        ids = (*links, *self.identifier.holders, *tasks)
+        return Footing(self.identifier.issuer, self.identifier.issued_at, ids)
+
+    @property
+    def expires_at(self) -> int:
+        expiries = [caveat.at for caveat in self.caveats if isinstance(caveat, Expires)]
+        return min([self.identifier.expires_at, *expiries])
+
+    def failures(self, asked: Asked, max_lifetime: int | None) -> Iterator[Failure]:
+        expires_at = self.identifier.expires_at
+        if asked.now >= expires_at:
+            yield Failure(0, "expires_at", f"before {expires_at}", str(asked.now))
+        lifetime = expires_at - self.identifier.issued_at
+        if max_lifetime is not None and lifetime > max_lifetime:
+            yield Failure(0, "lifetime", f"at most {max_lifetime} s", f"{lifetime} s")
+        for caveat in self.caveats:
+            if caveat is None:
+                yield Failure(0, "Unknown", "what another profile means by it", "this profile")
+            # Exactly True: a caveat forbids unless it says that it holds.
+            elif caveat.holds(asked) is not True:
+                yield Failure(0, caveat.name, caveat.wanted(), caveat.given(asked))
 
 
 class Macaroon(Secret):
     """A macaroon of this profile as somebody handed it over; only a verifier says what it is worth.
 
-    Whoever reads its text can use it. Immutable.
+    Immutable. Whoever reads its text or bytes can use it, so neither is shown unasked.
     """
 
-    __slots__ = ("_read", "identifier")
-
-    identifier: _Identifier
+    __slots__ = ("_identifier", "_read")
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
         self._read = _read(data)
         if self._read.location != LOCATION:
             raise Malformed(f"a macaroon of another location than {LOCATION}")
-        self.identifier = _Identifier.from_bytes(self._read.identifier_bytes)
+        self._identifier = _Identifier.from_bytes(self._read.identifier_bytes)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Macaroon:
@@ -168,11 +182,6 @@ class Macaroon(Secret):
         """The macaroon that a `cc1m_` text spells. Raises Malformed."""
         return cls(from_text(PREFIX, text, MAX_MACAROON))
 
-    @property
-    def caveats(self) -> tuple[Caveat | None, ...]:
-        """What each caveat says; None for one that is not of this profile, which forbids."""
-        return tuple(_meaning(caveat) for caveat in self._read.caveats)
-
     def attenuate(self, caveats: Sequence[Caveat]) -> Macaroon:
         """This macaroon under further caveats; takes no secret.
 
@@ -182,9 +191,10 @@ class Macaroon(Secret):
             raise ValueError("a macaroon does not count hops: it could never be used")
         return _with_caveats(_read(self._secret), caveats)
 
-    def check_signature(self, secret: DomainSecret) -> None:
-        """Raises MacaroonRefused unless `secret` minted it and covers every caveat."""
+    def signed_by(self, secret: DomainSecret) -> _Signed:
+        """What `secret` signed here. Raises MacaroonRefused unless that is all of it."""
         _check_signature(self._read, secret.reveal())
+        return _Signed(self._identifier, tuple(map(_meaning, self._read.caveats)))
 
     def reveal(self) -> str:
         """The `cc1m_` text. Whoever reads it can use the macaroon."""
@@ -196,24 +206,20 @@ class Macaroon(Secret):
 
 
 def mint(secret: DomainSecret, verified: Verified, *, now: int) -> Macaroon:
-    """A macaroon that allows at `now` (seconds) what the chain of `verified` does, to its bearer.
+    """A macaroon that allows its bearer, from `now` (seconds) on, what the chain allowed.
 
     Raises TypeError for what no verifier has admitted, ValueError if the chain has expired or
     its macaroon would be too long.
     """
     if not isinstance(verified, Verified):
         raise TypeError("a macaroon is minted from what a verifier has admitted")
-    token = verified.token
-    caveats = [caveat for each in token.caveats for caveat in each]
-    expires_at = min(caveat.at for caveat in caveats if isinstance(caveat, Expires))
-    if expires_at <= now:
-        raise ValueError(f"the chain expired at {expires_at}")
+    identifier = _Identifier.of(verified.token)
+    if identifier.expires_at <= now:
+        raise ValueError(f"the chain expired at {identifier.expires_at}")
     minted = pymacaroons.Macaroon(
-        location=LOCATION,
-        identifier=_Identifier.of(token.chain, expires_at).to_bytes(),
-        key=secret.reveal(),
-        version=_FORMAT,
+        location=LOCATION, identifier=identifier.to_bytes(), key=secret.reveal(), version=_FORMAT
     )
+    caveats = [caveat for each in verified.token.caveats for caveat in each]
     # The verifier has counted the hops; from here on nobody does.
     return _with_caveats(minted, [each for each in caveats if not isinstance(each, MaxHops)])
 
@@ -237,8 +243,8 @@ class VerifiedMacaroon:
 class MacaroonVerifier:
     """Admits or refuses requests made with macaroons to the service called `audience`.
 
-    `roots` names each trusted root key, as for a `Verifier`: a macaroon is asked about at the
-    list of the root that its chain came from. `freshness` says how old a list may be.
+    `roots` names each trusted root key and what answers for its revocations, as for a `Verifier`.
+    `freshness` says how old a list may be for each effect.
     """
 
     def __init__(
@@ -265,64 +271,33 @@ class MacaroonVerifier:
         about to do, `now` the time in seconds. A CaveatRefused names everything that forbids.
         """
         # 1. malformed
-        read = Macaroon.parse if isinstance(macaroon, str) else Macaroon.from_bytes
-        presented = read(macaroon)
-        identifier = presented.identifier
+        if isinstance(macaroon, str):
+            presented = Macaroon.parse(macaroon)
+        else:
+            presented = Macaroon.from_bytes(macaroon)
 
         # 2. macaroon_signature, untrusted
-        presented.check_signature(self._secret)
-        view = self._views.get(identifier.issuer)
+        signed = presented.signed_by(self._secret)
+        view = self._views.get(signed.identifier.issuer)
         if view is None:
-            raise Untrusted("minted from a chain of another root than the trusted ones")
+            raise Untrusted("minted from a chain of a root that is not trusted")
 
         # 3. stale, revoked
-        caveats = presented.caveats
-        seq, age = self._check_list(view, identifier, caveats, request, now)
+        seq = age = limit = None
+        if isinstance(view, Unrevocable):
+            limit = view.max_lifetime
+        else:
+            view.require_fresh(request.effect, self._freshness, now)
+            view.require_alive(signed.footing, request.task)
+            seq, age = view.seq, view.age(now)
 
-        # 4. caveat
+        # 4. caveat. Handing on is not counted: as if more blocks followed than MaxHops can allow.
         asked = Asked(request, now, self._audience, below=MAX_BLOCKS)
-        forbidden = tuple(_failures(view, identifier, caveats, asked))
+        forbidden = tuple(signed.failures(asked, limit))
         if forbidden:
             raise CaveatRefused(forbidden)
-        expires_at = min(
-            [identifier.expires_at, *(e.at for e in caveats if isinstance(e, Expires))]
-        )
-        return VerifiedMacaroon(identifier.links[0], identifier.links, expires_at, seq, age)
-
-    def _check_list(
-        self,
-        view: RevocationView | Unrevocable,
-        identifier: _Identifier,
-        caveats: Sequence[Caveat | None],
-        request: Request,
-        now: int,
-    ) -> tuple[int | None, int | None]:
-        if isinstance(view, Unrevocable):
-            return None, None
-        view.require_fresh(request.effect, self._freshness, now)
-        tasks = [caveat.id for caveat in caveats if isinstance(caveat, Task)]
-        view.require_alive(identifier.chain(), [*tasks, request.task] if request.task else tasks)
-        return view.seq, view.age(now)
-
-
-def _failures(
-    view: RevocationView | Unrevocable,
-    identifier: _Identifier,
-    caveats: Sequence[Caveat | None],
-    asked: Asked,
-) -> Iterator[Failure]:
-    # `asked.below` is more than MaxHops can allow: macaroons are handed on uncounted.
-    if asked.now >= identifier.expires_at:
-        yield Failure(0, "expires_at", f"before {identifier.expires_at}", str(asked.now))
-    lifetime = identifier.expires_at - identifier.issued_at
-    if isinstance(view, Unrevocable) and lifetime > view.max_lifetime:
-        yield Failure(0, "lifetime", f"at most {view.max_lifetime} s", f"{lifetime} s")
-    for caveat in caveats:
-        if caveat is None:
-            yield Failure(0, "Unknown", "what another profile means by it", "this one")
-        # Exactly True: a caveat forbids unless it says that it holds.
-        elif caveat.holds(asked) is not True:
-            yield Failure(0, caveat.name, caveat.wanted(), caveat.given(asked))
+        links = signed.identifier.links
+        return VerifiedMacaroon(links[0], links, signed.expires_at, seq, age)
 
 
 def _read(data: bytes) -> Any:

@@ -33,8 +33,8 @@ _LISTED_HOST: Final = re.compile(rf"(?:\*\.)?+{_LABEL}(?:\.{_LABEL})*+{_PORT}")
 _URL: Final = re.compile(r"https?://([^/?#\\ ]*+)(?:[/?#][^\\ ]*+)?+")
 
 MAX_NAME: Final = 1024
-MAX_VALUE: Final = 2**20
-"""An argument comes inside a request, which is no longer than this."""
+MAX_VALUE: Final = 8192
+"""Bytes of an argument read as a name or URL: what servers take as a request line."""
 _MAX_HOST: Final = 253
 _MAX_PORT: Final = 65535
 

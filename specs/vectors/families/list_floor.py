@@ -21,6 +21,9 @@ def _missing() -> Iterator[Vector]:
     over = replace(short, until=NOW)
     issuer = kill_issuer(ROOT, NOW - 50)
     earlier = kill_issuer(ROOT, NOW - 51)
+    until_later = kill_issuer(ROOT, NOW - 50, NOW + 100)
+    until_soon = kill_issuer(ROOT, NOW - 50, NOW + 1)
+    until_now = kill_issuer(ROOT, NOW - 50, NOW)
     gone = "list_missing"
     rows: tuple[tuple[str, str, Entry, list[Entry], str], ...] = (
         ("dropped", "an entry for ever has gone", A, [], gone),
@@ -29,6 +32,8 @@ def _missing() -> Iterator[Vector]:
         ("dropped-60-after", "gone a minute after", replace(over, until=NOW - 60), [], "ok"),
         ("issuer-dropped", "an issuer has gone", issuer, [], gone),
         ("issuer-shortened", "an issuer's time is earlier", issuer, [earlier], gone),
+        ("issuer-until-shortened", "an issuer's until is earlier", until_later, [until_soon], gone),
+        ("issuer-dropped-at-until", "an issuer has gone at its until", until_now, [], "ok"),
         ("shortened", "an entry's until is earlier", long, [short], gone),
         ("lengthened", "an entry's until is later", short, [long], "ok"),
         ("issuer-lengthened", "an issuer's time is later", earlier, [issuer], "ok"),
