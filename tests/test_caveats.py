@@ -93,6 +93,7 @@ def test_a_caveat_comes_back_from_its_bytes(caveat):
     assert decode([wire]) == (caveat,)
     assert pack(decode([wire])[0].to_wire()) == pack(wire)
     assert hash(decode([wire])[0]) == hash(caveat)
+    assert pack(caveat.fields()) == pack(wire[1:])
 
 
 def test_the_kinds_are_numbered_as_in_the_specification():

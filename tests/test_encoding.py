@@ -73,6 +73,7 @@ LOOSE = [
     ("not a number", "cb7ff8000000000000"),
     ("infinity", "cb7ff0000000000000"),
     ("an extension", "d40100"),
+    ("an empty extension", "c70001"),
     ("a timestamp", "d6ff00000001"),
     ("a byte that begins nothing", "c1"),
     ("a str that is not UTF-8", "a1ff"),

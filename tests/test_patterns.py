@@ -115,7 +115,9 @@ def test_what_is_not_in_normal_form_is_refused(name):
     assert not is_name(name)
 
 
-@pytest.mark.parametrize("name", ["a", "/a", "a b", "x://a", "x:///a", "a%20b", "%C3%A9", "é", "..."])
+@pytest.mark.parametrize(
+    "name", ["a", "/a", "a b", "x://a", "x:///a", "a%20b", "%C3%A9", "é", "..."]
+)
 def test_what_is_in_normal_form_is_a_name(name):
     assert is_name(name)
 

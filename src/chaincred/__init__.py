@@ -45,8 +45,8 @@ from chaincred.publisher import RevocationList
 from chaincred.replay import InMemoryReplay, ReplayMemory
 from chaincred.request import Effect, Request
 from chaincred.revocation import FOREVER, Entry
-from chaincred.token import Token
-from chaincred.verify import Explanation, Hop, Verified, Verifier, unrevocable
+from chaincred.token import Hop, Token
+from chaincred.verify import Explanation, Verified, Verifier, unrevocable
 from chaincred.view import FloorStore, Freshness, NoFloor, RevocationView
 
 __all__ = [

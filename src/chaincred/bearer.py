@@ -1,6 +1,7 @@
-"""A token together with its holder's key, for an agent without a key of its own.
+"""A token together with the key that uses it (specs/token.md 3.3).
 
-The same chain and the same verification path (specs/token.md 3.3). The text form is a secret.
+What an agent works with; and what is handed to one that has no key of its own. It is the same
+chain and the same verification path. The text form is a secret.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from chaincred.errors import Malformed
 from chaincred.keys import KEY_SIZE, PublicKey, SigningKey
 from chaincred.presentation import Presentation
 from chaincred.request import Request
-from chaincred.token import Token
+from chaincred.token import HOPS, LIFETIME, Token
 
 PREFIX: Final = "cc1s_"
 MAX_BEARER: Final = MAX_TOKEN + 64
@@ -32,10 +33,30 @@ class Bearer:
         self.key = key
 
     @classmethod
-    def issue(cls, root_key: SigningKey, **said: Any) -> Bearer:
+    def issue(
+        cls,
+        root_key: SigningKey,
+        *,
+        agent: str,
+        purpose: str,
+        now: int,
+        caveats: Sequence[Caveat] = (),
+        lifetime: int = LIFETIME,
+        max_hops: int = HOPS,
+    ) -> Bearer:
         """`Token.issue` to a fresh key, which travels with the token."""
         key = SigningKey.generate()
-        return cls(Token.issue(root_key, holder=key.public_key, **said), key)
+        token = Token.issue(
+            root_key,
+            holder=key.public_key,
+            agent=agent,
+            purpose=purpose,
+            now=now,
+            caveats=caveats,
+            lifetime=lifetime,
+            max_hops=max_hops,
+        )
+        return cls(token, key)
 
     def attenuate(
         self,
@@ -46,16 +67,24 @@ class Bearer:
         now: int,
         caveats: Sequence[Caveat] = (),
     ) -> Token:
-        """`Token.attenuate` with the key that travels along."""
+        """`Token.attenuate` for an agent that has a key of its own, `holder`."""
         return self.token.attenuate(
             self.key, holder=holder, agent=agent, purpose=purpose, now=now, caveats=caveats
         )
 
+    def hand_over(
+        self, *, agent: str, purpose: str, now: int, caveats: Sequence[Caveat] = ()
+    ) -> Bearer:
+        """`Token.attenuate` for an agent without a key: a fresh one travels with the token."""
+        key = SigningKey.generate()
+        child = self.attenuate(
+            holder=key.public_key, agent=agent, purpose=purpose, now=now, caveats=caveats
+        )
+        return Bearer(child, key)
+
     @classmethod
     def attenuated(cls, token: Token, key: SigningKey, **said: Any) -> Bearer:
-        """`token` attenuated by its holder's `key` to a fresh key, which travels with it."""
-        fresh = SigningKey.generate()
-        return cls(token.attenuate(key, holder=fresh.public_key, **said), fresh)
+        return cls(token, key).hand_over(**said)
 
     def present(self, request: Request, *, audience: str, now: int) -> Presentation:
         """`Token.present` with the key that travels along."""

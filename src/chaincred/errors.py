@@ -87,7 +87,7 @@ class Revoked(Denied):
 
 
 class CaveatRefused(Denied):
-    """A caveat forbids; `failures` names the first one that does."""
+    """A caveat forbids; `failures` names each one that does."""
 
     code = "caveat"
 

@@ -76,6 +76,11 @@ def read_public_key(path: Path) -> PublicKey:
     return PublicKey.from_hex(read_file(path, 2 * KEY_SIZE + 2).decode("ascii", "replace").strip())
 
 
+def write_public_key(path: Path, key: PublicKey) -> None:
+    """Writes a public key as `read_public_key` takes it. Raises FileRefused."""
+    write_file(path, key.hex().encode() + b"\n")
+
+
 def read_file(path: Path, limit: int) -> bytes:
     """The content of a file of at most `limit` bytes. Raises FileRefused."""
     try:
@@ -127,7 +132,7 @@ class FileFloor:
 
 def _sync_directory(path: Path) -> None:
     # A rename is durable only once the directory is.
-    if os.name != "posix":
+    if os.name != "posix":  # pragma: no cover - directories cannot be opened there
         return
     fd = os.open(path, os.O_RDONLY)
     try:

@@ -130,7 +130,7 @@ class IdTable:
 
 def _big_endian(typecode: str, data: bytes) -> array[int]:
     column = array(typecode, data)
-    if sys.byteorder == "little":
+    if sys.byteorder == "little":  # pragma: no branch - the rest are big-endian already
         column.byteswap()
     return column
 

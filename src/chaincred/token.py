@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from chaincred.authority import Authority
@@ -26,6 +27,23 @@ PREFIX: Final = "cc1_"
 LIFETIME: Final = 900
 """Seconds. Long enough for one task of an agent, short enough to forget about."""
 HOPS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One delegation, as its delegator signed it.
+
+    `delegator` handed over to `holder`, whom it calls `agent`, to do `purpose`, at `issued_at`
+    (seconds) and under `caveats`. `link` is 32 bytes: what to revoke to end this hop.
+    """
+
+    delegator: PublicKey
+    holder: PublicKey
+    agent: str
+    purpose: str
+    issued_at: int
+    caveats: tuple[Caveat, ...]
+    link: bytes
 
 
 class Token:
@@ -86,11 +104,11 @@ class Token:
         it asks for a later expiry than this token has.
         """
         self.require_holder(key)
-        expires_at = Authority.of(self.caveats).expires_at
+        own = self.authority
         for caveat in caveats:
-            if isinstance(caveat, Expires) and caveat.at > expires_at:
-                raise ValueError(f"it would expire at {caveat.at}, its parent at {expires_at}")
-            if isinstance(caveat, MaxHops) and caveat.hops >= Authority.of(self.caveats).hops_left:
+            if isinstance(caveat, Expires) and caveat.at > own.expires_at:
+                raise ValueError(f"it would expire at {caveat.at}, its parent at {own.expires_at}")
+            if isinstance(caveat, MaxHops) and caveat.hops >= own.hops_left:
                 raise ValueError(f"{caveat.hops} more hops than are left after this one")
         statement = _statement(holder, agent, purpose, caveats, now)
         return _usable([*self.chain.blocks, statement.hop(key, self.chain.links[-1])], now)
@@ -106,6 +124,28 @@ class Token:
         self.require_holder(key)
         proof = Proof.sign(key, self.chain.links[-1], request, audience=audience, now=now)
         return Presentation(self.to_bytes(), proof)
+
+    @property
+    def authority(self) -> Authority:
+        """What all blocks together leave to the holder, as far as the blocks can be believed."""
+        return Authority.of(self.caveats)
+
+    @property
+    def hops(self) -> tuple[Hop, ...]:
+        """What each block says; whether it is signed is a verifier's to tell."""
+        chain = self.chain
+        return tuple(
+            Hop(
+                chain.signer(hop),
+                block.holder,
+                block.agent,
+                block.purpose,
+                block.issued_at,
+                self.caveats[hop],
+                chain.links[hop],
+            )
+            for hop, block in enumerate(chain.blocks)
+        )
 
     @property
     def footing(self) -> Footing:
@@ -170,7 +210,7 @@ def _usable(blocks: Sequence[Block], now: int) -> Token:
     if len(blocks) > MAX_BLOCKS:
         raise ValueError(f"a token has at most {MAX_BLOCKS} blocks")
     token = Token(Chain.of(blocks))
-    authority = Authority.of(token.caveats)
+    authority = token.authority
     contradiction = authority.contradiction()
     if contradiction is None and authority.expires_at <= now:
         contradiction = f"it expired at {authority.expires_at}"

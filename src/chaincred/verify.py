@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from chaincred.caveats import MAX_AUDIENCE, Asked, Caveat, Failure
+from chaincred.caveats import MAX_AUDIENCE, Asked, Failure
 from chaincred.encoding import is_text, is_uint
 from chaincred.errors import (
     CaveatRefused,
@@ -24,7 +24,7 @@ from chaincred.proof import WINDOW, Proof
 from chaincred.remembered import RememberedChains
 from chaincred.replay import ReplayMemory
 from chaincred.request import Request
-from chaincred.token import Token
+from chaincred.token import Hop, Token
 from chaincred.view import SKEW, Freshness, RevocationView
 
 MAX_LIFETIME: Final = 86_400
@@ -49,23 +49,6 @@ def unrevocable(*, max_lifetime: int) -> Unrevocable:
     if not is_uint(max_lifetime) or max_lifetime == 0:
         raise ValueError("a lifetime is a positive number of seconds")
     return Unrevocable(max_lifetime)
-
-
-@dataclass(frozen=True, slots=True)
-class Hop:
-    """One delegation, as its delegator signed it.
-
-    `delegator` handed over to `holder`, whom it calls `agent`, to do `purpose`, at `issued_at`
-    (seconds) and under `caveats`. `link` is 32 bytes: what to revoke to end this hop.
-    """
-
-    delegator: PublicKey
-    holder: PublicKey
-    agent: str
-    purpose: str
-    issued_at: int
-    caveats: tuple[Caveat, ...]
-    link: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +77,7 @@ class Verified:
     @property
     def hops(self) -> tuple[Hop, ...]:
         """Every delegation, from the issuer's on."""
-        return hops(self.token)
+        return self.token.hops
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +124,6 @@ class Verifier:
     ) -> None:
         if not is_text(audience, 1, MAX_AUDIENCE):
             raise ValueError("the name of an audience is a text of 1 to 256 bytes")
-        if not roots:
-            raise ValueError("a verifier that trusts no root admits nobody")
         self._audience = audience
         self._roots = dict(roots)
         self._replay = replay
@@ -175,9 +156,9 @@ class Verifier:
         verified = self._check_list(token, request, now)
 
         # 5. caveat
-        forbidden = next(self._failures(token, request, now), None)
-        if forbidden:
-            raise CaveatRefused((forbidden,))
+        failures = tuple(self._failures(token, request, now))
+        if failures:
+            raise CaveatRefused(failures)
 
         # 6. policy
         self._check_policy(verified)
@@ -212,7 +193,7 @@ class Verifier:
                 self._check_policy(verified)
             except PolicyRefused as error:
                 refusals.append(error)
-        return Explanation(tuple(refusals), failures, hops(token))
+        return Explanation(tuple(refusals), failures, token.hops)
 
     def _check_signatures(self, data: bytes, token: Token) -> None:
         known = self._remembered.signed_blocks(token.chain)
@@ -267,20 +248,3 @@ class Verifier:
             raise PolicyRefused("the policy failed") from error
         if answer is not True:
             raise PolicyRefused("the policy did not agree")
-
-
-def hops(token: Token) -> tuple[Hop, ...]:
-    """What each block of a token says; whether it is signed is the verifier's to tell."""
-    chain = token.chain
-    return tuple(
-        Hop(
-            chain.signer(hop),
-            block.holder,
-            block.agent,
-            block.purpose,
-            block.issued_at,
-            token.caveats[hop],
-            chain.links[hop],
-        )
-        for hop, block in enumerate(chain.blocks)
-    )

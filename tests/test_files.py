@@ -1,0 +1,113 @@
+"""Secrets and floors on disk."""
+
+import os
+import stat
+import traceback
+
+import pytest
+
+from chaincred.errors import FileRefused
+from chaincred.files import (
+    FileFloor,
+    read_file,
+    read_key,
+    read_public_key,
+    read_secret,
+    write_file,
+    write_key,
+    write_public_key,
+    write_secret,
+)
+from tests.cast import ROOT
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "root.key"
+
+
+def test_a_key_file_is_for_its_owner_only(path):
+    write_key(path, ROOT)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert read_key(path).public_key == ROOT.public_key
+    assert path.read_text().startswith("cc1k_")
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o601, 0o777])
+def test_a_key_file_that_others_can_open_is_refused(path, mode):
+    write_key(path, ROOT)
+    path.chmod(mode)
+    with pytest.raises(FileRefused, match="open to others"):
+        read_key(path)
+
+
+def test_a_key_is_never_written_over(path):
+    write_key(path, ROOT)
+    with pytest.raises(FileRefused, match="exists"):
+        write_key(path, ROOT)
+
+
+def test_what_is_no_file_is_refused(path, tmp_path):
+    for read in (read_key, read_secret, read_public_key, lambda each: read_file(each, 9)):
+        with pytest.raises(FileRefused):
+            read(path)
+        with pytest.raises(FileRefused):
+            read(tmp_path)
+    os.mkfifo(path, 0o600)
+    with pytest.raises(FileRefused, match="not a regular file"):
+        read_secret(path)
+
+
+@pytest.mark.parametrize("text", ["", "cc1k_", "cc1k_AAAA", "cc1s_" + "A" * 43, "x" * 20_000])
+def test_what_is_no_key_is_refused_and_not_repeated(path, text):
+    write_secret(path, text)
+    with pytest.raises(FileRefused) as refused:
+        read_key(path)
+    shown = "".join(traceback.format_exception(refused.value))
+    assert not text or text not in shown
+
+
+def test_bytes_are_no_secret(path):
+    write_secret(path, "x")
+    path.write_bytes(b"\xff")
+    with pytest.raises(FileRefused, match="one secret"):
+        read_secret(path)
+
+
+def test_a_public_key_comes_from_its_digits(path):
+    write_public_key(path, ROOT.public_key)
+    assert path.read_text() == ROOT.public_key.hex() + "\n"
+    assert read_public_key(path) == ROOT.public_key
+
+
+def test_a_file_is_read_up_to_its_limit(path):
+    path.write_bytes(b"12345")
+    assert read_file(path, 5) == b"12345"
+    with pytest.raises(FileRefused, match="more than 4"):
+        read_file(path, 4)
+
+
+def test_a_file_is_replaced_as_a_whole_or_not_at_all(path, tmp_path, monkeypatch):
+    write_file(path, b"old")
+
+    def fails(_fd):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", fails)
+        with pytest.raises(FileRefused, match="No space left"):
+            write_file(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+    write_file(path, b"new")
+    assert path.read_bytes() == b"new"
+    with pytest.raises(FileRefused):
+        write_file(tmp_path / "nowhere" / "x", b"")
+
+
+def test_a_floor_is_what_was_saved_last(path):
+    floor = FileFloor(path)
+    assert floor.load() is None
+    floor.save(b"one")
+    floor.save(b"two")
+    assert FileFloor(path).load() == b"two"

@@ -1,0 +1,90 @@
+"""The issuer's side of a list (specs/revocation.md)."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chaincred import FOREVER, Entry, ListRefused, NoFloor, RevocationList, RevocationView
+from chaincred.encoding import pack
+from chaincred.revocation import Update
+from tests.cast import LIST_KEY, MALLORY, NOW, ROOT
+
+entries = st.lists(
+    st.one_of(
+        st.builds(
+            lambda link, until: Entry.chain(bytes([link]) * 32, until=until),
+            st.integers(0, 5),
+            st.integers(NOW - 200, NOW + 200) | st.just(FOREVER),
+        ),
+        st.builds(
+            lambda before, until: Entry.issuer(ROOT.public_key, before=before, until=until),
+            st.integers(0, 9),
+            st.integers(NOW - 200, NOW + 200),
+        ),
+    ),
+    max_size=8,
+)
+
+
+def listed(revoked):
+    published = RevocationList.begin(LIST_KEY, now=NOW)
+    for entry in revoked:
+        published = published.revoke(entry)
+    return published
+
+
+@given(entries, st.integers(0, 8), entries)
+def test_a_list_resumes_from_what_it_published(first, compacted_after, second):
+    published = listed(first[:compacted_after]).compact(NOW)
+    for entry in (*first[compacted_after:], *second):
+        published = published.revoke(entry)
+    data = published.publish(LIST_KEY, now=NOW)
+    resumed = RevocationList.resume(data)
+    assert resumed.place == published.place
+    assert resumed.publish(LIST_KEY, now=NOW) == data
+
+
+@given(entries)
+def test_compacting_leaves_out_only_what_has_died_a_minute_ago(revoked):
+    published = listed(revoked)
+    compact = published.compact(NOW)
+    assert compact.place == published.place and not compact.entries
+    for entry in revoked:
+        kept = entry.id in compact.base.issuers.by_id or compact.base.table.until(entry.id)
+        longest = max(each.until for each in revoked if each.id == entry.id)
+        assert bool(kept) == (longest >= NOW - 60)
+
+
+def test_a_view_follows_by_deltas_and_heartbeats():
+    published = listed([])
+    view = RevocationView([LIST_KEY.public_key], floor=NoFloor())
+    for number in range(3):
+        view.update(published.publish(LIST_KEY, now=NOW, since=view.seq), now=NOW)
+        view.update(published.publish(LIST_KEY, now=NOW, since=view.seq), now=NOW)
+        published = published.revoke(Entry.task(f"t{number}"))
+    assert view.seq == 2 and view.holds(Entry.task("t1").id) and not view.holds(Entry.task("t2").id)
+
+
+@pytest.mark.parametrize("since", [-1, 0, 3])
+def test_a_list_reaches_back_to_its_snapshot_and_no_further(since):
+    published = listed([Entry.task("a")]).compact(NOW).revoke(Entry.task("b"))
+    with pytest.raises(ValueError, match="entries 1 to 2"):
+        published.publish(LIST_KEY, now=NOW, since=since)
+
+
+def test_what_is_not_a_whole_list_does_not_resume():
+    published = listed([Entry.task("a")])
+    delta = published.publish(LIST_KEY, now=NOW, since=0)
+    with pytest.raises(ListRefused, match="not a whole list"):
+        RevocationList.resume(delta)
+    whole = Update.from_bytes(published.publish(LIST_KEY, now=NOW))
+    shorter = Update(whole.snapshot, 0, (), whole.head).to_bytes()
+    with pytest.raises(ListRefused, match="do not lead"):
+        RevocationList.resume(shorter)
+    with pytest.raises(ListRefused):
+        RevocationList.resume(pack([]))
+
+
+def test_a_list_is_named_after_the_key_that_began_it():
+    one, other = (RevocationList.begin(key, now=NOW) for key in (LIST_KEY, MALLORY))
+    assert one.place.list_id != other.place.list_id
