@@ -291,6 +291,14 @@ def test_a_lifetime_is_a_positive_number_of_seconds(lifetime):
         unrevocable(max_lifetime=lifetime)
 
 
+@pytest.mark.parametrize("now", [NOW + 0.5, str(NOW), True, -1])
+def test_now_is_whole_seconds(now):
+    text = shown(workers(), WORKER)
+    for ask in (verifier().verify, verifier().explain):
+        with pytest.raises(TypeError, match="whole seconds"):
+            ask(text, READ, now=now)
+
+
 def test_the_errors_are_a_tree():
     for error in (Untrusted, ProofRefused, Stale, Revoked, CaveatRefused, PolicyRefused):
         assert issubclass(error, Denied)

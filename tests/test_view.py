@@ -1,5 +1,8 @@
 """A verifier's view of a list (specs/revocation.md 5 and 6)."""
 
+import threading
+import time
+
 import pytest
 
 from chaincred import (
@@ -141,6 +144,35 @@ def test_a_list_from_the_future_or_the_past_is_refused():
     assert refusal(fresh(), later) == "list_future"
     assert refusal(fresh(), EMPTY.publish(LIST_KEY, now=NOW), NOW + 300) == "list_stale"
     fresh().update(EMPTY.publish(LIST_KEY, now=NOW), now=NOW + 299)
+
+
+def test_of_two_updates_at_once_the_older_is_not_adopted_last():
+    newer = EMPTY.revoke(A).publish(LIST_KEY, now=NOW)
+    older = EMPTY.publish(LIST_KEY, now=NOW)
+
+    class Slow(Disk):
+        """Lets the other thread come in while the floor is being written."""
+
+        def save(self, floor):
+            writing.set()
+            time.sleep(0.05)
+            super().save(floor)
+
+    writing, refusals = threading.Event(), []
+    held = fresh(Slow())
+
+    def late():
+        writing.wait()
+        with pytest.raises(ListRefused) as refused:
+            held.update(older, now=NOW)
+        refusals.append(refused.value.code)
+
+    other = threading.Thread(target=late)
+    other.start()
+    held.update(newer, now=NOW)
+    other.join()
+    assert refusals == ["list_rollback"]
+    assert held.seq == 1
 
 
 def test_nothing_is_relied_on_before_the_floor_is_on_disk():

@@ -39,7 +39,7 @@ _REFUSED: Final = frozenset(
 )
 
 
-class Context(Enum):
+class Context(bytes, Enum):
     """What a signature is for."""
 
     BLOCK = b"chaincred/v1/block\0"
@@ -87,7 +87,7 @@ class PublicKey:
         if len(signature) != SIGNATURE_SIZE:
             return False
         try:
-            crypto_sign_open(signature + context.value + message, self._raw)
+            crypto_sign_open(signature + context + message, self._raw)
         except BadSignatureError:
             return False
         return True
@@ -149,4 +149,4 @@ class SigningKey(Secret):
 
     def sign(self, context: Context, message: bytes) -> bytes:
         """The 64-byte signature over `context` and the 32 bytes `message`."""
-        return crypto_sign(context.value + message, self._secret)[:SIGNATURE_SIZE]
+        return crypto_sign(context + message, self._secret)[:SIGNATURE_SIZE]

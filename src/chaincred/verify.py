@@ -136,8 +136,10 @@ class Verifier:
         """What is admitted, with its provenance. Raises Malformed, or the Denied of a step.
 
         `presentation` is a `cc1p_` text, `request` what the server is about to do, `now` the
-        time in seconds.
+        time in whole seconds.
         """
+        _require_seconds(now)
+
         # 1. malformed
         presented = Presentation.parse(presentation)
         proof = presented.proof
@@ -169,6 +171,7 @@ class Verifier:
 
         Replays are not looked for: what is explained was usually verified, and refused, before.
         """
+        _require_seconds(now)
         try:
             presented = Presentation.parse(presentation)
             token = Token.from_bytes(presented.token)
@@ -218,9 +221,11 @@ class Verifier:
         view = self._roots[token.chain.issuer]
         if isinstance(view, Unrevocable):
             return Verified(token, request, None, None)
+        # Read before asking: if an update comes in between, a newer list was asked than is told.
+        verified = Verified(token, request, view.seq, view.age(now))
         view.require_fresh(request.effect, self._freshness, now)
         view.require_alive(token.footing, request.task)
-        return Verified(token, request, view.seq, view.age(now))
+        return verified
 
     def _failures(self, token: Token, request: Request, now: int) -> Iterator[Failure]:
         blocks = token.chain.blocks
@@ -248,3 +253,8 @@ class Verifier:
             raise PolicyRefused("the policy failed") from error
         if answer is not True:
             raise PolicyRefused("the policy did not agree")
+
+
+def _require_seconds(now: int) -> None:
+    if not is_uint(now):
+        raise TypeError("now is whole seconds since 1970")

@@ -7,6 +7,7 @@ passes every such check, so the main defence is freshness: a view that hears not
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -90,6 +91,7 @@ class RevocationView:
         self._keys = tuple(keys)
         self.list_id = list_id if list_id is not None else named_after(keys[0])
         self._floor_store = floor
+        self._updating = threading.Lock()
         saved = floor.load()
         start = Place.start(self.list_id)
         self._floor = Floor(start, 0) if saved is None else Floor.from_bytes(saved)
@@ -119,6 +121,11 @@ class RevocationView:
 
         Raises ListRefused, and then holds what it held before.
         """
+        # One at a time: of two that both pass the floor, the older could be adopted last.
+        with self._updating:
+            self._update(data, now)
+
+    def _update(self, data: bytes, now: int) -> None:
         # 1. list_malformed
         update = Update.from_bytes(data)
         signed_head = Signed.from_bytes(update.head)
