@@ -34,6 +34,7 @@ FAMILIES = (
     "list_update",
     "list_view",
     "list_floor",
+    "macaroon",
 )
 
 

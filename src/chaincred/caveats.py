@@ -42,19 +42,6 @@ class Asked(NamedTuple):
     below: int
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A caveat that forbids: where it stands, what it wanted, what it was given."""
-
-    hop: int
-    kind: str
-    wanted: str
-    given: str
-
-    def __str__(self) -> str:
-        return f"hop {self.hop}: {self.kind} wants {self.wanted}, given {self.given}"
-
-
 class Caveat(ABC):
     """A condition on what is asked."""
 
@@ -517,9 +504,10 @@ def _decode_one(kind: int, *fields: Any) -> Caveat:
         raise Malformed(f"a caveat of kind {kind} that is not so: {error}") from error
 
 
-def _require_sorted(given: Sequence[object], kept: Sequence[object]) -> None:
-    # A constructor sorts and folds doubles; a block has to be written that way already.
-    if list(given) != list(kept):
+def _require_sorted(given: object, kept: Sequence[object]) -> None:
+    # A constructor takes any iterable, sorts it and folds doubles; a block has to hold an array
+    # that is written that way already.
+    if type(given) is not list or given != list(kept):
         raise ValueError("a list is in ascending order, none twice")
 
 

@@ -19,10 +19,8 @@ A caller's own slip (a wrong type, a value that cannot be) is a TypeError or a V
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from chaincred.caveats import Failure
+from dataclasses import dataclass
+from typing import Literal
 
 ProofCode = Literal["proof_audience", "proof_time", "proof_signature", "proof_replayed"]
 ListCode = Literal[
@@ -84,6 +82,19 @@ class Revoked(Denied):
     """Something the chain stands on is on the revocation list."""
 
     code = "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A caveat that forbids: where it stands, what it wanted, what it was given."""
+
+    hop: int
+    kind: str
+    wanted: str
+    given: str
+
+    def __str__(self) -> str:
+        return f"hop {self.hop}: {self.kind} wants {self.wanted}, given {self.given}"
 
 
 class CaveatRefused(Denied):

@@ -27,13 +27,12 @@ from chaincred.caveats import (
     Asked,
     Caveat,
     Expires,
-    Failure,
     MaxHops,
     Task,
     decode,
 )
 from chaincred.encoding import from_text, is_text, is_uint, pack, to_text, unpack
-from chaincred.errors import CaveatRefused, MacaroonRefused, Malformed, Untrusted
+from chaincred.errors import CaveatRefused, Failure, MacaroonRefused, Malformed, Untrusted
 from chaincred.idtable import ID_SIZE
 from chaincred.keys import PublicKey, Secret
 from chaincred.request import Request
@@ -352,12 +351,14 @@ def _meaning(caveat: Any) -> Caveat | None:
         return None
     try:
         text = caveat.caveat_id_bytes.decode("latin-1")
-        raw = unpack(from_text(CAVEAT_PREFIX, text, MAX_MACAROON), MAX_MACAROON)
+        packed = from_text(CAVEAT_PREFIX, text, MAX_MACAROON)
+        raw = unpack(packed, MAX_MACAROON)
         if type(raw) is not list or not raw or not is_uint(raw[0], MAX_KIND):
             return None
-        return decode([raw])[0]
+        (meant,) = decode([raw])
     except Malformed:
         return None
+    return meant if pack(meant.to_wire()) == packed else None
 
 
 def _all_bytes(values: object, size: int) -> bool:

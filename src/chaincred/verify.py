@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from chaincred.caveats import MAX_AUDIENCE, Asked, Failure
+from chaincred.caveats import MAX_AUDIENCE, Asked
 from chaincred.encoding import is_text, is_uint
 from chaincred.errors import (
     CaveatRefused,
     ChaincredError,
+    Failure,
     PolicyRefused,
     ProofRefused,
 )
