@@ -105,6 +105,14 @@ def test_a_file_is_replaced_as_a_whole_or_not_at_all(path, tmp_path, monkeypatch
         write_file(tmp_path / "nowhere" / "x", b"")
 
 
+def test_a_file_that_is_replaced_stays_as_open_as_it_was(path):
+    write_file(path, b"old")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o644)
+    write_file(path, b"new")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
 def test_a_floor_is_what_was_saved_last(path):
     floor = FileFloor(path)
     assert floor.load() is None

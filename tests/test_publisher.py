@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from chaincred import FOREVER, Entry, ListRefused, NoFloor, RevocationList, RevocationView
 from chaincred.encoding import pack
-from chaincred.revocation import Update
+from chaincred.revocation import Head, Update
 from tests.cast import LIST_KEY, MALLORY, NOW, ROOT
 
+LISTED = [LIST_KEY.public_key]
 entries = st.lists(
     st.one_of(
         st.builds(
@@ -39,7 +40,7 @@ def test_a_list_resumes_from_what_it_published(first, compacted_after, second):
     for entry in (*first[compacted_after:], *second):
         published = published.revoke(entry)
     data = published.publish(LIST_KEY, now=NOW)
-    resumed = RevocationList.resume(data)
+    resumed = RevocationList.resume(data, LISTED)
     assert resumed.place == published.place
     assert resumed.publish(LIST_KEY, now=NOW) == data
 
@@ -76,13 +77,26 @@ def test_what_is_not_a_whole_list_does_not_resume():
     published = listed([Entry.task("a")])
     delta = published.publish(LIST_KEY, now=NOW, since=0)
     with pytest.raises(ListRefused, match="not a whole list"):
-        RevocationList.resume(delta)
+        RevocationList.resume(delta, LISTED)
     whole = Update.from_bytes(published.publish(LIST_KEY, now=NOW))
     shorter = Update(whole.snapshot, 0, (), whole.head).to_bytes()
     with pytest.raises(ListRefused, match="do not lead"):
-        RevocationList.resume(shorter)
+        RevocationList.resume(shorter, LISTED)
     with pytest.raises(ListRefused):
-        RevocationList.resume(pack([]))
+        RevocationList.resume(pack([]), LISTED)
+
+
+def test_what_somebody_else_signed_does_not_resume():
+    published = listed([Entry.task("a")])
+    with pytest.raises(ListRefused) as refused:
+        RevocationList.resume(published.publish(MALLORY, now=NOW), LISTED)
+    assert refused.value.code == "list_untrusted"
+    head = Head(published.place, NOW, NOW + 9).sign(MALLORY)
+    whole = Update.from_bytes(published.publish(LIST_KEY, now=NOW))
+    mixed = Update(whole.snapshot, 0, whole.entries, head).to_bytes()
+    with pytest.raises(ListRefused):
+        RevocationList.resume(mixed, LISTED)
+    RevocationList.resume(mixed, [*LISTED, MALLORY.public_key])
 
 
 def test_a_list_is_named_after_the_key_that_began_it():

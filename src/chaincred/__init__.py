@@ -5,7 +5,7 @@ of what is revoked specs/revocation.md. Bytes in, values out: no sockets, no env
 clock of its own. What touches a disk is in `chaincred.files`.
 """
 
-from chaincred.args import Exact, Host, OneOf, Optional, PathBelow, Pattern, Range
+from chaincred.args import Constraint, Exact, Host, OneOf, Optional, PathBelow, Pattern, Range
 from chaincred.authority import Authority
 from chaincred.bearer import Bearer
 from chaincred.caveats import (
@@ -46,7 +46,7 @@ from chaincred.replay import InMemoryReplay, ReplayMemory
 from chaincred.request import Effect, Request
 from chaincred.revocation import FOREVER, Entry
 from chaincred.token import Hop, Token
-from chaincred.verify import Explanation, Verified, Verifier, unrevocable
+from chaincred.verify import Explanation, Unrevocable, Verified, Verifier, unrevocable
 from chaincred.view import FloorStore, Freshness, NoFloor, RevocationView
 
 __all__ = [
@@ -60,6 +60,7 @@ __all__ = [
     "Caveat",
     "CaveatRefused",
     "ChaincredError",
+    "Constraint",
     "Context",
     "Denied",
     "Effect",
@@ -102,6 +103,7 @@ __all__ = [
     "Token",
     "Tools",
     "Unknown",
+    "Unrevocable",
     "Untrusted",
     "Verified",
     "Verifier",

@@ -7,7 +7,7 @@ chain and the same verification path. The text form is a secret.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from chaincred.block import MAX_TOKEN
 from chaincred.caveats import Caveat
@@ -81,10 +81,6 @@ class Bearer:
             holder=key.public_key, agent=agent, purpose=purpose, now=now, caveats=caveats
         )
         return Bearer(child, key)
-
-    @classmethod
-    def attenuated(cls, token: Token, key: SigningKey, **said: Any) -> Bearer:
-        return cls(token, key).hand_over(**said)
 
     def present(self, request: Request, *, audience: str, now: int) -> Presentation:
         """`Token.present` with the key that travels along."""

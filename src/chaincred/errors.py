@@ -9,9 +9,9 @@
     │   ├── Stale                  stale
     │   ├── Revoked                revoked
     │   ├── CaveatRefused          caveat
-    │   └── PolicyRefused          policy
+    │   ├── PolicyRefused          policy
+    │   └── MacaroonRefused        macaroon_signature (specs/macaroon.md)
     ├── ListRefused                list_* (specs/revocation.md)
-    ├── MacaroonRefused            macaroon_signature (specs/macaroon.md)
     └── FileRefused                file
 
 A caller's own slip (a wrong type, a value that cannot be) is a TypeError or a ValueError.
@@ -121,7 +121,7 @@ class ListRefused(ChaincredError):
         self.code = code
 
 
-class MacaroonRefused(ChaincredError):
+class MacaroonRefused(Denied):
     """A macaroon is not one that the domain secret minted."""
 
     code = "macaroon_signature"

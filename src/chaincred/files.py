@@ -102,6 +102,9 @@ def write_file(path: Path, data: bytes) -> None:
         fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(fd, "wb") as file:
+                # What replaces a file is as open to others as the file was; a new one is not.
+                with contextlib.suppress(FileNotFoundError):
+                    Path(name).chmod(stat.S_IMODE(path.stat().st_mode))
                 file.write(data)
                 file.flush()
                 os.fsync(fd)

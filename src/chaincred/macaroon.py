@@ -256,8 +256,6 @@ class MacaroonVerifier:
     ) -> None:
         if not is_text(audience, 1, MAX_AUDIENCE):
             raise ValueError("the name of an audience is a text of 1 to 256 bytes")
-        if not roots:
-            raise ValueError("a verifier that trusts no root admits nobody")
         self._secret = secret
         self._audience = audience
         self._views = {key_id(root): view for root, view in roots.items()}
@@ -286,9 +284,9 @@ class MacaroonVerifier:
         if isinstance(view, Unrevocable):
             limit = view.max_lifetime
         else:
+            seq, age = view.seq, view.age(now)
             view.require_fresh(request.effect, self._freshness, now)
             view.require_alive(signed.footing, request.task)
-            seq, age = view.seq, view.age(now)
 
         # 4. caveat. Handing on is not counted: as if more blocks followed than MaxHops can allow.
         asked = Asked(request, now, self._audience, below=MAX_BLOCKS)

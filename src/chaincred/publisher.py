@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from chaincred.errors import ListRefused
 from chaincred.idtable import IdTable
-from chaincred.keys import SigningKey
+from chaincred.keys import Context, PublicKey, SigningKey
 from chaincred.revocation import (
     GRACE,
     Entry,
@@ -43,21 +44,34 @@ class RevocationList:
         return cls(Snapshot(place, now, Issuers({}), IdTable.empty()), (), (place,))
 
     @classmethod
-    def resume(cls, data: bytes) -> RevocationList:
-        """The list in an update that `publish` made. Raises ListRefused.
+    def resume(cls, data: bytes, keys: Sequence[PublicKey]) -> RevocationList:
+        """The list in an update that `publish` made, signed by one of the list's `keys`.
 
-        For the publisher's own state: the signatures are not looked at.
+        Raises ListRefused: what somebody else wrote must not go on under our signature.
+        """
+        update = Update.from_bytes(data)
+        signed = ((Context.SNAPSHOT, update.snapshot), (Context.HEAD, update.head))
+        for context, part in signed:
+            if part and not Signed.from_bytes(part).is_signed_by(context, keys):
+                raise ListRefused("list_untrusted", "not signed by a key of this list")
+        return cls.read_unverified(data)
+
+    @classmethod
+    def read_unverified(cls, data: bytes) -> RevocationList:
+        """The list in an update that `publish` made, to be shown: nobody's signature is checked.
+
+        Raises ListRefused.
         """
         update = Update.from_bytes(data)
         if not update.snapshot:
             raise ListRefused("list_malformed", "an update without a snapshot is not a whole list")
-        resumed = cls.from_snapshot(Snapshot.from_body(Signed.from_bytes(update.snapshot).body))
+        held = cls.from_snapshot(Snapshot.from_body(Signed.from_bytes(update.snapshot).body))
         for entry in update.entries:
-            resumed = resumed.revoke(Entry.from_bytes(entry))
+            held = held.revoke(Entry.from_bytes(entry))
         head = Head.from_body(Signed.from_bytes(update.head).body)
-        if update.start != resumed.base.place.seq or head.place != resumed.place:
+        if update.start != held.base.place.seq or head.place != held.place:
             raise ListRefused("list_forked", "the entries do not lead to the head")
-        return resumed
+        return held
 
     @classmethod
     def from_snapshot(cls, base: Snapshot) -> RevocationList:

@@ -14,8 +14,8 @@ from typing import Any, Final
 import click
 from click.exceptions import Exit, NoArgsIsHelpError
 
+from chaincred import CaveatRefused, ChaincredError, Denied
 from chaincred.cli import output
-from chaincred.errors import CaveatRefused, ChaincredError, Denied
 
 OK: Final = 0
 DENIED: Final = 1
@@ -34,7 +34,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "explain": "verify:explain",
     "revoke": "revoke:revoke",
     "list": "listing:show_list",
-    "vectors": "vectors:vectors",
+    "vectors": "conformance:vectors",
     "demo": "demo:demo",
 }
 
@@ -68,10 +68,10 @@ class Program(click.Group):
     ) -> Any:
         if not standalone_mode or _COMPLETE in os.environ:
             return super().main(args, _NAME, _COMPLETE, standalone_mode, **extra)
-        sys.exit(_run(self, list(sys.argv[1:] if args is None else args), extra))
+        sys.exit(run(self, list(sys.argv[1:] if args is None else args), **extra))
 
 
-def _run(program: Program, args: list[str], extra: dict[str, Any]) -> int:
+def run(program: Program, args: list[str], **extra: Any) -> int:
     # Before anything is parsed: wrong usage is answered in JSON too.
     as_json = "--json" in args
     output.never_fail_on_a_character()
@@ -125,7 +125,7 @@ Exit codes:
   0    admitted, or done
   1    denied
   2    wrong usage: nothing was done
-  3    malformed input, or a file or list that is refused: nobody was asked
+  3    malformed input, or a file or list that is refused
   130  interrupted; 141: the reader of the output went away
 
 \b

@@ -1,7 +1,7 @@
 """Caveats as JSON: what `--json` answers and `--caveat` takes.
 
 `{"kind": "Tools", "patterns": ["files/*"]}`: the kind and its fields by name. Bytes are
-hexadecimal, and `{"$bin": "00ff"}` where a string could stand as well.
+`{"$bin": "00ff"}`, keys hexadecimal digits.
 """
 
 from __future__ import annotations
@@ -11,35 +11,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final, NoReturn
 
-from chaincred.args import (
-    Constraint,
-    Exact,
-    Host,
-    OneOf,
-    Optional,
-    PathBelow,
-    Pattern,
-    Range,
-)
-from chaincred.caveats import (
+from chaincred import (
     Args,
     Audience,
     Budget,
     Caveat,
     Context,
+    Effect,
+    Exact,
     Expires,
+    Host,
     MaxEffect,
     MaxHops,
     MaxUses,
     NotBefore,
+    OneOf,
+    Optional,
+    PathBelow,
+    Pattern,
+    PublicKey,
+    Range,
     Resources,
     Task,
     ThirdParty,
     Tools,
     Unknown,
 )
-from chaincred.keys import PublicKey
-from chaincred.request import Effect
+from chaincred.args import Constraint
 
 _KINDS: Final[Mapping[str, type[Caveat]]] = {
     kind.__name__: kind
@@ -59,6 +57,7 @@ _KINDS: Final[Mapping[str, type[Caveat]]] = {
         ThirdParty,
     )
 }
+FORMS: Final = ("exact", "one_of", "range", "pattern", "below", "host")
 
 
 def parsed(text: str) -> Any:
@@ -79,14 +78,14 @@ def caveat_json(caveat: Caveat) -> dict[str, Any]:
 
 def caveat_of(said: Any) -> Caveat:
     """The caveat that `caveat_json` would spell so. Raises ValueError."""
-    if not isinstance(said, dict) or said.get("kind") not in _KINDS:
+    name = said.get("kind") if isinstance(said, dict) else None
+    kind = _KINDS.get(name) if isinstance(name, str) else None
+    if kind is None:
         raise ValueError(f"a caveat is an object whose kind is one of {', '.join(_KINDS)}")
-    kind = _KINDS[said["kind"]]
-    given = {name: _field(name, value) for name, value in said.items() if name != "kind"}
     try:
-        return kind(**given)
+        return kind(**{name: _field(name, said[name]) for name in said if name != "kind"})
     except TypeError as error:
-        raise ValueError(f"a {said['kind']} that is not so: {error}") from error
+        raise ValueError(f"a {name} that is not so: {error}") from error
 
 
 def constraint_of(said: Any) -> Constraint:
@@ -155,6 +154,8 @@ def _field(name: str, value: Any) -> Any:
             return [PublicKey.from_hex(str(key)) for key in keys]
         case "arguments", dict(arguments):
             return {argument: constraint_of(each) for argument, each in arguments.items()}
+        case "arguments", _:
+            raise ValueError("arguments are an object of constraints by name")
     return value
 
 

@@ -6,9 +6,11 @@ import time
 
 import click
 
+from chaincred.encoding import MAX_TIME
+
 now_option = click.option(
     "--now",
-    type=click.IntRange(0),
+    type=click.IntRange(0, MAX_TIME),
     default=lambda: int(time.time()),
     is_eager=True,  # moments such as `+2h` are counted from it
     hidden=True,

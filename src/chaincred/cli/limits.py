@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import click
 
-from chaincred.args import (
-    Constraint,
+from chaincred import (
+    Args,
+    Audience,
+    Caveat,
+    Context,
+    Effect,
     Exact,
     Host,
+    MaxEffect,
     OneOf,
     Optional,
     PathBelow,
     Pattern,
     Range,
-)
-from chaincred.caveats import (
-    Args,
-    Audience,
-    Caveat,
-    Context,
-    MaxEffect,
     Resources,
     Task,
     Tools,
 )
+from chaincred.args import Constraint
 from chaincred.cli.caveat_json import caveat_of, parsed
 from chaincred.cli.params import Bytes
-from chaincred.request import Effect
 
 EFFECTS: Final = click.Choice([effect.label for effect in Effect])
 
@@ -48,16 +47,15 @@ _OPTIONS: Final = (
         "--arg",
         metavar="NAME=FORM:VALUE",
         multiple=True,
-        help="Only with this argument, FORM one of exact, oneof, range, pattern, below, host: "
-        "path=below:docs, n=range:1..10, to=oneof:a,b (repeatable; NAME?= where it may be missing).",
+        help="Only with this argument (repeatable; NAME?= if it may be missing). FORM is exact, "
+        "oneof, range, pattern, below or host: path=below:docs, n=range:1..10, to=oneof:a,b.",
     ),
     click.option("--closed", is_flag=True, help="Only with arguments named by --arg."),
     click.option(
         "--caveat", metavar="JSON", multiple=True, help="Any caveat, as inspect --json shows it."
     ),
 )
-_BOUND: Final = 20
-"""Characters of a bound: more than 64 bits need, less than int() takes long for."""
+_RANGE: Final = re.compile(r"(-?[0-9]{1,20})?\.\.(-?[0-9]{1,20})?")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -144,16 +142,7 @@ def _scalar(value: str) -> Any:
 
 
 def _bounds(value: str) -> list[int | None]:
-    low, dots, high = value.partition("..")
-    try:
-        return [_bound(low), _bound(high)] if dots else [int("no dots")]
-    except ValueError as error:
-        raise ValueError(f"{value!r} is not a range like 1..10, 1.. or ..10") from error
-
-
-def _bound(digits: str) -> int | None:
-    if not digits:
-        return None
-    if not digits.isascii() or len(digits) > _BOUND:
-        raise ValueError(digits)
-    return int(digits)
+    found = _RANGE.fullmatch(value)
+    if not found:
+        raise ValueError(f"{value!r} is not a range like 1..10, 1.. or ..10")
+    return [int(bound) if bound else None for bound in found.groups()]

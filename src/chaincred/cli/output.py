@@ -16,11 +16,11 @@ from typing import Any, Final
 
 import click
 
-from chaincred.caveats import Failure
+from chaincred import Failure
 from chaincred.files import write_file
 
 STDIO: Final = "-"
-_SECRET: Final = re.compile(r"(cc1[sk]_)[\w\-]+")
+_SECRET: Final = re.compile(r"(cc1[skm]_)[\w\-]+")
 
 
 def plain(text: str) -> str:

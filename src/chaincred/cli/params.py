@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from click.shell_completion import CompletionItem
 
+from chaincred import Effect, Freshness, Malformed, PublicKey, SigningKey
 from chaincred.cli.sources import text_of
-from chaincred.errors import Malformed
 from chaincred.files import read_key, read_public_key
-from chaincred.keys import PublicKey, SigningKey
-from chaincred.request import Effect
-from chaincred.view import Freshness
+
+if TYPE_CHECKING:
+    _Type = click.ParamType[Any, Any]
+else:
+    _Type = click.ParamType  # generic only since click 8.4
 
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 # ASCII digits only: int() would take those of other scripts.
@@ -24,7 +26,7 @@ _SECONDS: Final = re.compile(r"[0-9]{1,16}")
 _KEY: Final = re.compile(r"[0-9A-Fa-f]{64}")
 
 
-class Duration(click.ParamType):
+class Duration(_Type):
     """`90s`, `15m`, `2h`, `1d` or seconds, as seconds."""
 
     name = "duration"
@@ -42,7 +44,7 @@ class Duration(click.ParamType):
         return seconds
 
 
-class Moment(click.ParamType):
+class Moment(_Type):
     """`now`, `+2h`, seconds since 1970 or an ISO 8601 date or time (UTC), as seconds."""
 
     name = "time"
@@ -62,7 +64,7 @@ class Moment(click.ParamType):
         return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
-class FreshnessLimits(click.ParamType):
+class FreshnessLimits(_Type):
     """`read=5m,write=30s,irreversible=5s`, any of them."""
 
     name = "limits"
@@ -79,7 +81,7 @@ class FreshnessLimits(click.ParamType):
         return Freshness(**limits)
 
 
-class Bytes(click.ParamType):
+class Bytes(_Type):
     """Hexadecimal digits, as so many bytes."""
 
     name = "hex"
@@ -99,7 +101,7 @@ class Bytes(click.ParamType):
         return data
 
 
-class _OfFile(click.ParamType):
+class _OfFile(_Type):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:

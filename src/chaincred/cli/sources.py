@@ -8,15 +8,12 @@ from typing import Final
 
 import click
 
+from chaincred import Bearer, Malformed, Presentation, Token
 from chaincred.bearer import PREFIX as BEARER
-from chaincred.bearer import Bearer
 from chaincred.cli.output import STDIO
-from chaincred.errors import Malformed
 from chaincred.files import read_file, read_secret
 from chaincred.presentation import PREFIX as PRESENTATION
-from chaincred.presentation import Presentation
 from chaincred.token import PREFIX as TOKEN
-from chaincred.token import Token
 
 MAX_TEXT: Final = 16_384
 """Bytes. The longest text form is some 12,300 characters."""

@@ -1,0 +1,85 @@
+"""A revocation list in a file: read, extended and signed again, by one process at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from chaincred import PublicKey, RevocationList, SigningKey
+from chaincred.cli.output import STDIO
+from chaincred.errors import FileRefused
+from chaincred.files import read_file, write_file
+from chaincred.revocation import MAX_UPDATE, Head, Signed, Update
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keeps others that ask the same out of `path` meanwhile.
+
+    The lock is a file beside it, which stays: `path` itself is replaced as a whole.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        raise FileRefused(f"{path}: files cannot be locked on this system") from None
+    try:
+        fd = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise FileRefused(f"{path}.lock: {error.strerror}") from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+class ListFile:
+    """A list and the time of its last head, as its publisher keeps them."""
+
+    def __init__(self, held: RevocationList, signed_at: int) -> None:
+        self.held = held
+        self.signed_at = signed_at
+
+    def time(self, now: int) -> int:
+        """When the next head is signed: one older than the last would be a rollback."""
+        return max(now, self.signed_at)
+
+
+@contextmanager
+def updating(
+    path: Path,
+    key: SigningKey,
+    trusted: Collection[PublicKey],
+    *,
+    create: bool,
+    fresh_for: int,
+    now: int,
+) -> Iterator[ListFile]:
+    """The list in a file, to be changed; then its head is signed and the file replaced.
+
+    Raises ListRefused, FileRefused: where there is no file, unless `create` says to begin a list.
+    """
+    if str(path) == STDIO:
+        raise click.UsageError("a list that is signed anew is a file, not -")
+    with locked(path):
+        file = _opened(path, key, trusted, create, now)
+        yield file
+        at = file.time(now)
+        write_file(path, file.held.publish(key, now=at, fresh_for=fresh_for))
+
+
+def _opened(
+    path: Path, key: SigningKey, trusted: Collection[PublicKey], create: bool, now: int
+) -> ListFile:
+    if not path.exists():
+        if not create:
+            raise FileRefused(f"{path}: no such list; --create begins one")
+        return ListFile(RevocationList.begin(key, now=now), 0)
+    data = read_file(path, MAX_UPDATE)
+    held = RevocationList.resume(data, [*trusted, key.public_key])
+    head = Head.from_body(Signed.from_bytes(Update.from_bytes(data).head).body)
+    return ListFile(held, head.issued_at)
