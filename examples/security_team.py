@@ -54,11 +54,11 @@ class Server:
 
 def tree(root_key: SigningKey, now: int) -> dict[str, Bearer]:
     """A lead, two agents below it, and one more below the first."""
-    said = {"purpose": "audit", "now": now}
-    lead = Bearer.issue(root_key, agent="lead", caveats=[Task("audit")], **said)
-    left = lead.hand_over(agent="left", **said)
-    right = lead.hand_over(agent="right", **said)
-    leaf = left.hand_over(agent="leaf", **said)
+    audit = Task("audit")
+    lead = Bearer.issue(root_key, agent="lead", purpose="audit", now=now, caveats=[audit])
+    left = lead.hand_over(agent="left", purpose="the first half", now=now)
+    right = lead.hand_over(agent="right", purpose="the second half", now=now)
+    leaf = left.hand_over(agent="leaf", purpose="count", now=now)
     return {"lead": lead, "left": left, "leaf": leaf, "right": right}
 
 

@@ -39,6 +39,8 @@ def test_arguments_are_not_shown():
         {"context": bytes(31)},
         {"context": "0" * 32},
         {"args": {"x": float("nan")}},
+        {"args": []},
+        {"args": "x"},
         {"args": {"x": "a" * 2**20}},
     ],
 )

@@ -85,6 +85,7 @@ def snapshot(**change):
 LOOSE = [
     ("an entry of three", Entry.from_bytes, [0, ID, 0]),
     ("an entry of six", Entry.from_bytes, [2, ID, 0, "", 1, 1]),
+    ("a chain with nil for before", Entry.from_bytes, [0, ID, 0, "", None]),
     ("an entry of kind 4", Entry.from_bytes, [4, ID, 0, ""]),
     ("an entry that is an integer", Entry.from_bytes, 5),
     ("an entry that is too long", Entry.from_bytes, [0, ID, 0, "r" * 600]),

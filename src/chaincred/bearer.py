@@ -105,4 +105,5 @@ class Bearer:
         return to_text(PREFIX, pack([self.token.to_wire(), self.key.reveal_seed()]))
 
     def __repr__(self) -> str:
-        return f"Bearer({self.token!r}, key hidden)"
+        # Also of one that was refused before it had a token: a traceback may show it.
+        return f"Bearer({getattr(self, 'token', None)!r}, key hidden)"

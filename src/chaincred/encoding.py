@@ -30,6 +30,13 @@ _INT_RANGE: Final = range(-(2**63), 2**64)
 _PLAIN: Final[frozenset[type]] = frozenset({list, bytes, str, int, bool})
 _ANY: Final[frozenset[type]] = _PLAIN | {dict, float, type(None)}
 _CONTAINERS: Final[frozenset[type]] = frozenset({list, dict})
+_UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    OverflowError,
+    RecursionError,
+    msgpack.UnpackException,
+)
 _FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _HIDDEN: Final = re.compile(
@@ -57,8 +64,12 @@ def unpack(data: bytes, limit: int) -> Any:
     try:
         value = msgpack.unpackb(data, strict_map_key=True, max_ext_len=0, ext_hook=_no_extension)
         spelled = pack(value)
-    except (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException) as error:
-        raise Malformed("not MessagePack in the allowed subset") from error
+    except _UNREADABLE:
+        spelled = None
+    # Raised outside `except`: msgpack's errors carry the bytes, which may be a secret, to wherever
+    # a cause is printed.
+    if spelled is None:
+        raise Malformed("not MessagePack in the allowed subset")
     if spelled != data:
         raise Malformed("not the one spelling of its value")
     return value
@@ -150,10 +161,11 @@ def from_text(prefix: str, text: str, limit: int) -> bytes:
     try:
         spelled = text[len(prefix) :].encode("ascii")
         data = binascii.a2b_base64(spelled.translate(_FROM_URL) + b"==")
-    except (binascii.Error, UnicodeEncodeError) as error:
-        raise Malformed("not base64url") from error
-    # The decoder skips foreign characters and stray bits; only its own spelling is accepted.
-    if _base64url(data) != spelled:
+    except (binascii.Error, UnicodeEncodeError):
+        data = None
+    # Raised outside `except`, as in `unpack`. The decoder skips foreign characters and stray bits:
+    # only its own spelling is accepted.
+    if data is None or _base64url(data) != spelled:
         raise Malformed("not the one base64url spelling of its bytes")
     return data
 

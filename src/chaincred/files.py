@@ -47,12 +47,12 @@ def read_secret(path: Path) -> str:
                 raise FileRefused(f"{path}: not a regular file")
             if os.name == "posix" and mode & _OTHERS:
                 raise FileRefused(f"{path}: open to others ({mode & 0o777:o}); chmod 600")
-            data = file.read(_MAX_SECRET + 1)
+            secret = _one_secret(file.read(_MAX_SECRET + 1))
     except OSError as error:
         raise FileRefused(f"{path}: {error.strerror}") from error
-    if len(data) > _MAX_SECRET or not data.isascii():
+    if secret is None:
         raise FileRefused(f"{path}: not a file of one secret")
-    return data.decode().strip()
+    return secret
 
 
 def write_key(path: Path, key: SigningKey) -> None:
@@ -62,13 +62,10 @@ def write_key(path: Path, key: SigningKey) -> None:
 
 def read_key(path: Path) -> SigningKey:
     """The private key in a file. Raises FileRefused, also if the file is open to others."""
-    try:
-        seed = from_text(KEY_PREFIX, read_secret(path), KEY_SIZE)
-        return SigningKey.from_seed(seed)
-    except (Malformed, ValueError):
-        # Without `from`: the cause would carry what may be a secret into a traceback.
-        message = f"{path}: not a key file"
-    raise FileRefused(message)
+    key = _key_in(read_secret(path))
+    if key is None:
+        raise FileRefused(f"{path}: not a key file")
+    return key
 
 
 def read_public_key(path: Path) -> PublicKey:
@@ -131,6 +128,19 @@ class FileFloor:
 
     def save(self, floor: bytes) -> None:
         write_file(self._path, floor)
+
+
+# These answer None, so that where the refusal is raised no local variable and no cause holds what
+# may be a secret: reports of errors show both.
+def _one_secret(data: bytes) -> str | None:
+    return data.decode().strip() if len(data) <= _MAX_SECRET and data.isascii() else None
+
+
+def _key_in(text: str) -> SigningKey | None:
+    try:
+        return SigningKey.from_seed(from_text(KEY_PREFIX, text, KEY_SIZE))
+    except (Malformed, ValueError):
+        return None
 
 
 def _sync_directory(path: Path) -> None:

@@ -192,7 +192,7 @@ class Macaroon(Secret):
 
     def signed_by(self, secret: DomainSecret) -> _Signed:
         """What `secret` signed here. Raises MacaroonRefused unless that is all of it."""
-        _check_signature(self._read, secret.reveal())
+        _check_signature(self._read, secret)
         return _Signed(self._identifier, tuple(map(_meaning, self._read.caveats)))
 
     def reveal(self) -> str:
@@ -316,7 +316,7 @@ def _read(data: bytes) -> Any:
     return read
 
 
-def _check_signature(read: Any, secret: bytes) -> None:
+def _check_signature(read: Any, secret: DomainSecret) -> None:
     covered: list[Any] = []
 
     def admit(_verifier: Any, caveat: Any, *_: Any) -> bool:
@@ -328,10 +328,13 @@ def _check_signature(read: Any, secret: bytes) -> None:
     verifier.first_party_caveat_verifier_delegate.verify_first_party_caveat = admit
     verifier.third_party_caveat_verifier_delegate.verify_third_party_caveat = admit
     try:
-        signed = verifier.verify(read, secret)
-    except MacaroonInvalidSignatureException as error:
-        raise MacaroonRefused("not signed with this domain's secret") from error
-    if signed is not True or covered != read.caveats:
+        signed = verifier.verify(read, secret.reveal())
+    except MacaroonInvalidSignatureException:
+        signed = False
+    # Raised outside `except`: the cause's frames hold the secret.
+    if signed is not True:
+        raise MacaroonRefused("not signed with this domain's secret")
+    if covered != read.caveats:
         raise MacaroonRefused("the signature does not cover every caveat")
 
 

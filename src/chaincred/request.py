@@ -69,11 +69,13 @@ class Request:
             raise Malformed("the task is not a text of 0 to 128 bytes")
         if type(context) is not bytes or len(context) not in (0, 32):
             raise Malformed("the context is not 0 or 32 bytes")
+        if not isinstance(args, Mapping | None):
+            raise Malformed("the arguments are not a map")
         self.tool = tool
         self.effect = Effect.named(effect)
         self.resource = resource
         # Depth 2: the request's own array is the first level.
-        self.args: dict[str, Any] = canonical(args or {}, depth=2)
+        self.args: dict[str, Any] = canonical({} if args is None else args, depth=2)
         self.task = task
         self.context = context
         self.packed = pack([tool, resource, int(self.effect), self.args, task, context])

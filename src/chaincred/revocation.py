@@ -145,9 +145,12 @@ class Entry:
         if type(fields) is not list or len(fields) not in (4, 5):
             raise ListRefused("list_malformed", "an entry is an array of 4 or 5")
         try:
-            return cls(*fields)
+            entry = cls(*fields)
         except ValueError as error:
             raise ListRefused("list_malformed", str(error)) from error
+        if entry.to_bytes() != data:
+            raise ListRefused("list_malformed", "an entry in another spelling than its own")
+        return entry
 
     def to_bytes(self) -> bytes:
         before = [] if self.before is None else [self.before]

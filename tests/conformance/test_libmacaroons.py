@@ -10,7 +10,7 @@ import pymacaroons
 import pytest
 
 from chaincred.errors import MacaroonRefused, Malformed
-from chaincred.macaroon import Macaroon, _check_signature, _read
+from chaincred.macaroon import DomainSecret, Macaroon, _check_signature, _read
 from tests.conformance.outside import outside
 
 FOLDER = outside("libmacaroons-vtest")
@@ -39,7 +39,7 @@ def macaroon_in(data):
 
 def is_authorized(macaroon, key, holding):
     try:
-        _check_signature(macaroon, key)
+        _check_signature(macaroon, DomainSecret(key))
     except MacaroonRefused:
         return False
     return all(caveat.caveat_id_bytes in holding for caveat in macaroon.caveats)
