@@ -1,5 +1,8 @@
 """The sorted table of revoked ids."""
 
+import sys
+from array import array
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,5 +66,8 @@ def test_columns_fit_together_and_ascend(ids, untils):
 
 def test_an_id_takes_twenty_bytes():
     table = IdTable.empty().adding({i.to_bytes(16, "big"): 1 for i in range(1000)})
-    columns = (table._high, table._low, table._until)
-    assert sum(column.itemsize for column in columns) == 20
+    for each in (table, IdTable.from_columns(*table.to_columns())):
+        columns = (each._high, each._low, each._until)
+        empty = (array(column.typecode) for column in columns)
+        size = sum(map(sys.getsizeof, columns)) - sum(map(sys.getsizeof, empty))
+        assert size == 20 * 1000

@@ -24,7 +24,7 @@ MAX_ARG_NAME: Final = 128
 Scalar = int | str | bool | bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Constraint(ABC):
     """A condition on one argument."""
 
@@ -44,8 +44,17 @@ class Constraint(ABC):
     def to_wire(self) -> list[Any]:
         """`[number, field]` as packed in a block."""
 
+    # By bytes: by value, exactly 1 would be exactly True.
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Constraint) or type(self) is not type(other):
+            return False
+        return pack(self.to_wire()) == pack(other.to_wire())
 
-@dataclass(frozen=True, slots=True)
+    def __hash__(self) -> int:
+        return hash(pack(self.to_wire()))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Exact(Constraint):
     """The very value, of the same type: `True` is not 1."""
 
@@ -65,7 +74,7 @@ class Exact(Constraint):
         return f"exactly {self.value!r}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class OneOf(Constraint):
     """One of several values, each taken as `Exact`."""
 
@@ -90,7 +99,7 @@ class OneOf(Constraint):
         return "one of " + ", ".join(repr(value) for value in self.values)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Range(Constraint):
     """A number from `low` to `high`, both included and either left out as None."""
 
@@ -126,7 +135,7 @@ class Range(Constraint):
         return " and ".join(bound for bound in (low, high) if bound)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Pattern(Constraint):
     """A name in normal form that matches a pattern."""
 
@@ -147,7 +156,7 @@ class Pattern(Constraint):
         return f"like {self.pattern}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PathBelow(Constraint):
     """A name in normal form that is `path` or lies under it."""
 
@@ -168,7 +177,7 @@ class PathBelow(Constraint):
         return f"{self.path} or below"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Host(Constraint):
     """An http or https URL whose host is listed; `*.` stands for exactly one label."""
 
@@ -193,7 +202,7 @@ class Host(Constraint):
         return "a URL at " + " or ".join(self.hosts)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Optional(Constraint):
     """An argument that may be missing; if it is there, `constraint` holds."""
 

@@ -61,12 +61,11 @@ class Authority:
     @classmethod
     def of(cls, blocks: Sequence[Iterable[Caveat]]) -> Authority:
         """The authority left to the last holder of a chain with these caveats, block by block."""
-        authority = cls()
-        for caveats in blocks:
-            authority = reduce(
-                _narrow, caveats, replace(authority, hops_left=authority.hops_left - 1)
-            )
-        return authority
+        return reduce(cls.narrowed, blocks, cls())
+
+    def narrowed(self, caveats: Iterable[Caveat]) -> Authority:
+        """What is left of this authority after one more block, with these caveats."""
+        return reduce(_narrow, caveats, replace(self, hops_left=self.hops_left - 1))
 
     def contradiction(self) -> str | None:
         """Why no request can ever be allowed, as far as that can be told; None if one can."""

@@ -103,8 +103,7 @@ class Statement:
             unsigned = Block.from_wire([body, bytes(SIGNATURE_SIZE)])
         except Malformed as error:
             raise ValueError(str(error)) from error
-        signature = key.sign(Context.BLOCK, unsigned.link(before))
-        return Block.from_wire([body, signature])
+        return unsigned._replace(signature=key.sign(Context.BLOCK, unsigned.link(before)))
 
 
 def _split(fields: Any) -> tuple[PublicKey | None, list[Any]]:

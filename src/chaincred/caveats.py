@@ -10,8 +10,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, NamedTuple, Self
+from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar
 
 from chaincred.args import MAX_ARG_NAME, Constraint, from_wire, to_wire
 from chaincred.encoding import MAX_TIME, is_text, pack, require_plain
@@ -28,6 +29,9 @@ MAX_SAYS: Final = 64
 _MAX_UINT32: Final = 2**32 - 1
 _AROUND: Final = 2
 """Levels around a caveat in a body: the body's own array and that of the caveats."""
+
+
+_Listed = TypeVar("_Listed", bound="Caveat")
 
 
 class Asked(NamedTuple):
@@ -71,11 +75,18 @@ class Caveat(ABC):
     def to_wire(self) -> list[Any]:
         return [self.kind, *self.fields()]
 
+    # By bytes, as constraints are.
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Caveat) and pack(self.to_wire()) == pack(other.to_wire())
+
+    def __hash__(self) -> int:
+        return hash(pack(self.to_wire()))
+
     def __str__(self) -> str:
         return f"{self.name}: {self.wanted()}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Instant(Caveat):
     at: int
 
@@ -89,7 +100,7 @@ class _Instant(Caveat):
         return str(asked.now)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Expires(_Instant):
     """The time is before `at` (seconds since 1970)."""
 
@@ -102,7 +113,7 @@ class Expires(_Instant):
         return f"before {self.at}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class NotBefore(_Instant):
     """The time is `at` (seconds since 1970) or later."""
 
@@ -115,7 +126,7 @@ class NotBefore(_Instant):
         return f"from {self.at}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Matching(Caveat):
     limit: ClassVar[int]
     patterns: Sequence[str]
@@ -128,16 +139,15 @@ class _Matching(Caveat):
 
     @classmethod
     def from_wire(cls, patterns: list[str]) -> Self:
-        caveat = cls(patterns)
-        _require_sorted(patterns, caveat.patterns)
+        caveat: Self = _listed(cls, _strings(patterns))
         return caveat
 
     def allows(self, name: str) -> bool:
         """Whether a pattern matches `name`, which is in normal form."""
-        for pattern in self.patterns:  # noqa: SIM110 - a generator costs more than the match
-            if matches(pattern, name):
-                return True
-        return False
+        # A name holds no star, so it is found as it stands only where it is spelled out.
+        if name in self.patterns:
+            return True
+        return any(matches(pattern, name) for pattern in self.patterns if "*" in pattern)
 
     def fields(self) -> list[Any]:
         return [list(self.patterns)]
@@ -146,7 +156,7 @@ class _Matching(Caveat):
         return " or ".join(self.patterns)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Tools(_Matching):
     """The tool matches one of these patterns (specs/token.md 7)."""
 
@@ -160,7 +170,7 @@ class Tools(_Matching):
         return asked.request.tool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Resources(_Matching):
     """There is a resource, and it matches one of these patterns (specs/token.md 7)."""
 
@@ -174,7 +184,7 @@ class Resources(_Matching):
         return asked.request.resource or "no resource"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class MaxEffect(Caveat):
     """The effect is at most this: read, write or irreversible."""
 
@@ -203,7 +213,7 @@ class MaxEffect(Caveat):
         return asked.request.effect.label
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class MaxHops(Caveat):
     """At most `hops` blocks follow this one."""
 
@@ -226,7 +236,7 @@ class MaxHops(Caveat):
         return str(asked.below)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Audience(Caveat):
     """The verifier's own name is one of these."""
 
@@ -240,8 +250,7 @@ class Audience(Caveat):
 
     @classmethod
     def from_wire(cls, names: list[str]) -> Audience:
-        caveat = cls(names)
-        _require_sorted(names, caveat.names)
+        caveat: Audience = _listed(cls, _strings(names))
         return caveat
 
     def holds(self, asked: Asked) -> bool:
@@ -257,7 +266,7 @@ class Audience(Caveat):
         return asked.audience
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Task(Caveat):
     """The request is for this task."""
 
@@ -281,7 +290,7 @@ class Task(Caveat):
         return asked.request.task or "no task"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Context(Caveat):
     """The agent's prompt, tools and configuration have this 32-byte digest."""
 
@@ -305,7 +314,7 @@ class Context(Caveat):
         return asked.request.context.hex() or "no context"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Args(Caveat):
     """Each named argument meets its constraint; if `closed`, there are no others.
 
@@ -336,9 +345,6 @@ class Args(Caveat):
         if pack(to_wire(caveat.arguments)) != pack(listed):
             raise ValueError("arguments are listed in their one spelling")
         return caveat
-
-    def __hash__(self) -> int:
-        return hash((tuple(self.arguments.items()), self.closed))
 
     def holds(self, asked: Asked) -> bool:
         return not self._forbidden(asked.request.args)
@@ -378,7 +384,7 @@ class NotBuilt(Caveat):
         return "a verifier that does not know how to check it"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class MaxUses(NotBuilt):
     """At most `uses` calls in the whole subtree under this block."""
 
@@ -395,7 +401,7 @@ class MaxUses(NotBuilt):
         return f"at most {self.uses}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Budget(NotBuilt):
     """At most `limit` of `unit` spent in the whole subtree under this block."""
 
@@ -415,7 +421,7 @@ class Budget(NotBuilt):
         return f"at most {self.limit} {self.unit}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ThirdParty(NotBuilt):
     """`threshold` of `keys` vouch, at most `max_age` seconds ago, for what `binds` names."""
 
@@ -446,7 +452,8 @@ class ThirdParty(NotBuilt):
         if type(binds) is not int or binds not in range(len(cls.BINDS)):
             raise ValueError("a discharge binds the request, holder or chain")
         caveat = cls([PublicKey(key) for key in keys], threshold, says, cls.BINDS[binds], max_age)
-        _require_sorted(keys, [bytes(key) for key in caveat.keys])
+        if type(keys) is not list or keys != [bytes(key) for key in caveat.keys]:
+            raise ValueError("keys are in ascending order, none twice")
         return caveat
 
     def fields(self) -> list[Any]:
@@ -457,7 +464,7 @@ class ThirdParty(NotBuilt):
         return f"{self.threshold} of {len(self.keys)} keys to say {self.says} of this {self.binds}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Unknown(Caveat):
     """A kind that this version does not know: it can be passed on, and forbids."""
 
@@ -465,9 +472,6 @@ class Unknown(Caveat):
 
     def __post_init__(self) -> None:
         require_plain(list(self.raw), outside=_AROUND)
-
-    def __hash__(self) -> int:
-        return hash(pack(self.to_wire()))
 
     @property
     def name(self) -> str:
@@ -504,11 +508,19 @@ def _decode_one(kind: int, *fields: Any) -> Caveat:
         raise Malformed(f"a caveat of kind {kind} that is not so: {error}") from error
 
 
-def _require_sorted(given: object, kept: Sequence[object]) -> None:
-    # A constructor takes any iterable, sorts it and folds doubles; a block has to hold an array
-    # that is written that way already.
-    if type(given) is not list or given != list(kept):
+def _strings(values: object) -> tuple[str, ...]:
+    # A constructor takes any iterable of strings; a block has to hold an array of them.
+    if type(values) is not list or set(map(type, values)) != {str}:
+        raise TypeError("a list of one string or more")
+    return tuple(values)
+
+
+# A server sees the same few lists all day, and what they mean depends on nothing else.
+@lru_cache(maxsize=1024)
+def _listed(kind: Callable[[Sequence[str]], _Listed], values: tuple[str, ...]) -> _Listed:
+    if list(values) != sorted(set(values)):
         raise ValueError("a list is in ascending order, none twice")
+    return kind(values)
 
 
 # What a block says, by kind: all there is. Kinds whose constructor keeps its fields as given need

@@ -33,6 +33,11 @@ class Chain(NamedTuple):
             links.append(link)
         return cls(issuer, tuple(blocks), tuple(links))
 
+    def followed_by(self, block: Block) -> Chain:
+        """This chain and a hop after it."""
+        link = block.link(self.links[-1])
+        return Chain(self.issuer, (*self.blocks, block), (*self.links, link))
+
     @property
     def root_id(self) -> bytes:
         """32 bytes: the name of the whole tree."""

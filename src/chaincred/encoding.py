@@ -97,31 +97,28 @@ def canonical(value: Any, depth: int = 1) -> Any:
     what JSON can carry and we do not (NaN, 2**64, a lone surrogate, 17 levels), TypeError for
     other types.
     """
-    match value:
-        case None | bool():
-            return value
-        case bytes():
-            return bytes(value)
-        case int() if value in _INT_RANGE:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return _utf8(value)
+    if isinstance(value, int):
+        if value in _INT_RANGE:
             return int(value)
-        case float() if math.isfinite(value):
-            whole = value.is_integer() and abs(value) <= _EXACT_FLOAT
-            return int(value) if whole else value
-        case str():
-            _utf8(value)
-            return str(value)
-        case int() | float():
-            raise Malformed("a number that is not finite or does not fit 64 bits")
-        case list() | tuple() | Mapping() if depth > MAX_DEPTH:
-            raise Malformed(f"more than {MAX_DEPTH} levels deep")
-        case list() | tuple():
-            return [canonical(element, depth + 1) for element in value]
-        case Mapping():
-            if not all(isinstance(key, str) for key in value):
-                raise Malformed("a map key that is not a string")
-            return {
-                str(key): canonical(value[key], depth + 1) for key in sorted(value) if _utf8(key)
-            }
+        raise Malformed("an integer that does not fit 64 bits")
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise Malformed("a number that is not finite")
+        return value if _is_spelled_as_float(value) else int(value)
+    if isinstance(value, bytes):
+        return bytes(value)
+    if depth > MAX_DEPTH:
+        raise Malformed(f"more than {MAX_DEPTH} levels deep")
+    if isinstance(value, dict | Mapping):
+        if not all(isinstance(key, str) for key in value):
+            raise Malformed("a map key that is not a string")
+        return {_utf8(key): canonical(value[key], depth + 1) for key in sorted(value)}
+    if isinstance(value, list | tuple):
+        return [canonical(element, depth + 1) for element in value]
     raise TypeError(f"{type(value).__name__} cannot be an argument")
 
 
@@ -204,12 +201,12 @@ def _is_spelled_as_float(value: float) -> bool:
     return math.isfinite(value) and not (value.is_integer() and abs(value) <= _EXACT_FLOAT)
 
 
-def _utf8(text: str) -> bool:
+def _utf8(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
         raise Malformed("a string with a lone surrogate") from error
-    return True
+    return str(text)
 
 
 def _no_extension(_code: int, _data: bytes) -> None:

@@ -45,7 +45,7 @@ class IdTable:
         if len(ids) // ID_SIZE != len(untils) // _UNTIL_SIZE:
             raise ValueError("as many untils as ids")
         halves = _big_endian("Q", ids)
-        table = cls(halves[0::2], halves[1::2], _big_endian("I", untils))
+        table = cls(halves[0::2], halves[1::2], _big_endian("I", untils)[:])
         if not all(a < b for a, b in pairwise(zip(table._high, table._low, strict=True))):
             raise ValueError("ids are in ascending order, none twice")
         return table
@@ -88,7 +88,8 @@ class IdTable:
             done = at if until is None else at + 1
         for column, old in zip(columns, held, strict=True):
             column.extend(old[done:])
-        return IdTable(*columns)
+        # Copied once more: an array that has grown keeps room to grow.
+        return IdTable(*(column[:] for column in columns))
 
     def alive(self, second: int) -> IdTable:
         """The ids whose `until` is `second` or later."""

@@ -28,6 +28,9 @@ LIFETIME: Final = 900
 """Seconds. Long enough for one task of an agent, short enough to forget about."""
 HOPS: Final = 3
 
+Caveats = tuple[tuple[Caveat, ...], ...]
+"""Those of each block, in order."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hop:
@@ -53,17 +56,16 @@ class Token:
     block 0 sets, in seconds.
     """
 
-    __slots__ = ("_footing", "caveats", "chain", "root_expires_at")
+    __slots__ = ("_authority", "_footing", "caveats", "chain", "root_expires_at")
 
-    def __init__(self, chain: Chain) -> None:
+    def __init__(self, chain: Chain, caveats: Caveats | None = None) -> None:
         self.chain = chain
-        self.caveats: tuple[tuple[Caveat, ...], ...] = tuple(
-            decode(block.caveats) for block in chain.blocks
-        )
+        self.caveats = caveats or tuple([decode(block.caveats) for block in chain.blocks])
         expiries = [caveat.at for caveat in self.caveats[0] if isinstance(caveat, Expires)]
         if not expiries:
             raise Malformed("a root without Expires")
         self.root_expires_at = min(expiries)
+        self._authority: Authority | None = None
         self._footing: Footing | None = None
 
     @classmethod
@@ -86,7 +88,8 @@ class Token:
         """
         limits = [Expires(now + lifetime), MaxHops(max_hops)]
         statement = _statement(holder, agent, purpose, [*limits, *caveats], now)
-        return _usable([statement.root(root_key, secrets.token_bytes(NONCE_SIZE))], now)
+        block = statement.root(root_key, secrets.token_bytes(NONCE_SIZE))
+        return _usable(cls(Chain.of([block])), now)
 
     def attenuate(
         self,
@@ -111,7 +114,13 @@ class Token:
             if isinstance(caveat, MaxHops) and caveat.hops >= own.hops_left:
                 raise ValueError(f"{caveat.hops} more hops than are left after this one")
         statement = _statement(holder, agent, purpose, caveats, now)
-        return _usable([*self.chain.blocks, statement.hop(key, self.chain.links[-1])], now)
+        if len(self.chain.blocks) == MAX_BLOCKS:
+            raise ValueError(f"a token has at most {MAX_BLOCKS} blocks")
+        block = statement.hop(key, self.chain.links[-1])
+        added = decode(block.caveats)
+        child = Token(self.chain.followed_by(block), (*self.caveats, added))
+        child._authority = own.narrowed(added)
+        return _usable(child, now)
 
     def present(
         self, key: SigningKey, request: Request, *, audience: str, now: int
@@ -128,7 +137,9 @@ class Token:
     @property
     def authority(self) -> Authority:
         """What all blocks together leave to the holder, as far as the blocks can be believed."""
-        return Authority.of(self.caveats)
+        if self._authority is None:
+            self._authority = Authority.of(self.caveats)
+        return self._authority
 
     @property
     def hops(self) -> tuple[Hop, ...]:
@@ -206,10 +217,7 @@ def _statement(
     return Statement(now, holder, agent, purpose, [caveat.to_wire() for caveat in caveats])
 
 
-def _usable(blocks: Sequence[Block], now: int) -> Token:
-    if len(blocks) > MAX_BLOCKS:
-        raise ValueError(f"a token has at most {MAX_BLOCKS} blocks")
-    token = Token(Chain.of(blocks))
+def _usable(token: Token, now: int) -> Token:
     authority = token.authority
     contradiction = authority.contradiction()
     if contradiction is None and authority.expires_at <= now:

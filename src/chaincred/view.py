@@ -45,6 +45,13 @@ class FloorStore(Protocol):
         """Returns once `floor` is on disk for good."""
 
 
+class Footed(Protocol):
+    """A chain in some form, that knows what it stands on."""
+
+    @property
+    def footing(self) -> Footing: ...
+
+
 class NoFloor:
     """A floor that is forgotten on restart: then an older list passes until it is stale."""
 
@@ -194,9 +201,12 @@ class RevocationView:
         if age > limit:
             raise Stale(f"the list is {age} s old, {effect.label} allows {limit} s")
 
-    def require_alive(self, footing: Footing, task: str) -> None:
+    def require_alive(self, chain: Footed, task: str) -> None:
         """Raises Revoked if the list names what a chain stands on, or the request's task."""
         held = self._held
+        if not held.issuers.by_id and not len(held.table):
+            return
+        footing = chain.footing
         _, before = held.issuers.by_id.get(footing.issuer, (0, 0))
         if footing.issued_at < before:
             raise Revoked(f"what the issuer signed before {before} is revoked")
