@@ -37,7 +37,8 @@ _UNREADABLE: Final = (
     RecursionError,
     msgpack.UnpackException,
 )
-_FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
+# The digits of the other alphabet become none at all.
+_FROM_URL: Final = bytes.maketrans(b"-_+/", b"+/!!")
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _HIDDEN: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
@@ -146,7 +147,8 @@ def is_uint(value: object, high: int = MAX_TIME) -> bool:
 
 def to_text(prefix: str, data: bytes) -> str:
     """`prefix` and base64url of `data` without padding."""
-    return prefix + _base64url(data).decode()
+    digits = binascii.b2a_base64(data, newline=False).rstrip(b"=")
+    return prefix + digits.translate(_TO_URL).decode()
 
 
 def from_text(prefix: str, text: str, limit: int) -> bytes:
@@ -156,19 +158,15 @@ def from_text(prefix: str, text: str, limit: int) -> bytes:
     if len(text) > len(prefix) + -(-limit * 4 // 3):
         raise Malformed(f"more than {limit} bytes")
     try:
-        spelled = text[len(prefix) :].encode("ascii")
-        data = binascii.a2b_base64(spelled.translate(_FROM_URL) + b"==")
+        digits = text[len(prefix) :].encode("ascii").translate(_FROM_URL)
+        data = binascii.a2b_base64(digits + b"==")
     except (binascii.Error, UnicodeEncodeError):
         data = None
     # Raised outside `except`, as in `unpack`. The decoder skips foreign characters and stray bits:
     # only its own spelling is accepted.
-    if data is None or _base64url(data) != spelled:
+    if data is None or binascii.b2a_base64(data, newline=False).rstrip(b"=") != digits:
         raise Malformed("not the one base64url spelling of its bytes")
     return data
-
-
-def _base64url(data: bytes) -> bytes:
-    return binascii.b2a_base64(data, newline=False).translate(_TO_URL).rstrip(b"=")
 
 
 def _check_types(value: Any, allowed: frozenset[type], depth: int) -> None:
