@@ -328,7 +328,7 @@ def test_the_machine_finds_a_verifier_that_lacks_a_check(broken, monkeypatch):
 
 TestAttenuation = Attenuation.TestCase
 TestAttenuation.settings = settings(
-    max_examples=3000 if LONG else 150,
+    max_examples=1500 if LONG else 150,
     stateful_step_count=60 if LONG else 40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
