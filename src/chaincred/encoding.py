@@ -147,8 +147,7 @@ def is_uint(value: object, high: int = MAX_TIME) -> bool:
 
 def to_text(prefix: str, data: bytes) -> str:
     """`prefix` and base64url of `data` without padding."""
-    digits = binascii.b2a_base64(data, newline=False).rstrip(b"=")
-    return prefix + digits.translate(_TO_URL).decode()
+    return prefix + _digits(data).translate(_TO_URL).decode()
 
 
 def from_text(prefix: str, text: str, limit: int) -> bytes:
@@ -164,9 +163,13 @@ def from_text(prefix: str, text: str, limit: int) -> bytes:
         data = None
     # Raised outside `except`, as in `unpack`. The decoder skips foreign characters and stray bits:
     # only its own spelling is accepted.
-    if data is None or binascii.b2a_base64(data, newline=False).rstrip(b"=") != digits:
+    if data is None or _digits(data) != digits:
         raise Malformed("not the one base64url spelling of its bytes")
     return data
+
+
+def _digits(data: bytes) -> bytes:
+    return binascii.b2a_base64(data, newline=False).rstrip(b"=")
 
 
 def _check_types(value: Any, allowed: frozenset[type], depth: int) -> None:
