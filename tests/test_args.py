@@ -58,6 +58,24 @@ def test_what_is_given_names_arguments_and_shows_no_values():
     assert args.wanted() == "a exactly 1, b exactly 2, c (if given) exactly 3, nothing else"
 
 
+def test_a_hundred_thousand_names_cost_a_refusal_and_no_more():
+    many = Request("t", effect="read", args={str(n): n for n in range(50_000)})
+    asked = Asked(many, 0, "x", 0)
+    args = Args({"a": Exact(1)}, closed=True)
+    assert not args.holds(asked)
+    assert args.given(asked) == "no a, also '0', also '1', and more"
+
+
+def test_constraints_are_equal_by_type_too():
+    assert Exact(1) == Exact(1)
+    assert Exact(1) != Exact(True)
+    assert Exact(1) != Optional(Exact(1))
+    assert Exact(1) != 1
+    assert len({Exact(1), Exact(True), Exact(1)}) == 2
+    assert OneOf(each for each in (2, 1)) == OneOf([1, 2])
+    assert Host(each for each in ["a"]) == Host(["a"])
+
+
 @pytest.mark.parametrize(
     "make",
     [

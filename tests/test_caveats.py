@@ -101,6 +101,13 @@ def test_the_kinds_are_numbered_as_in_the_specification():
     assert sorted(by_number) == sorted(KINDS) == list(range(13))
 
 
+def test_caveats_are_equal_by_kind_and_bytes():
+    assert Args({"x": Exact(1)}) != Args({"x": Exact(True)})
+    assert Unknown((0, 5)) != Expires(5)
+    assert Expires(5) != 5
+    assert Tools(each for each in "ba") == Tools(["a", "b"])
+
+
 def test_a_list_is_sorted_and_each_thing_stands_once():
     assert Tools(["b", "a", "b"]) == Tools(("a", "b"))
     assert Audience(["b", "a"]).fields() == [["a", "b"]]

@@ -1,6 +1,7 @@
 """One spelling a value (specs/token.md 1)."""
 
 import math
+import tracemalloc
 
 import msgpack
 import pytest
@@ -87,6 +88,20 @@ LOOSE = [
 def test_a_loose_spelling_is_malformed(about, data):
     with pytest.raises(Malformed):
         unpack_arguments(bytes.fromhex(data), 2**20)
+
+
+def test_a_header_makes_no_room_for_what_is_not_there():
+    nested = (b"\xdc\x23\x00" * 1000)[:9000]
+    tracemalloc.start()
+    for longest in (16, 256):
+        with pytest.raises(Malformed):
+            unpack(nested, 9216, longest)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**16
+    assert unpack(pack([0] * 16), 99) == [0] * 16
+    with pytest.raises(Malformed):
+        unpack(pack([0] * 17), 99)
 
 
 def test_what_is_longer_than_its_limit_is_malformed():
@@ -186,7 +201,9 @@ def test_unused_bits_are_zero():
         from_text("cc1_", "cc1_AB", 9)
 
 
-@pytest.mark.parametrize("text", ["cc1_A", "cc1_é", "cc1_A+/=", "cc1_AA==", "cc1_A A"])
+@pytest.mark.parametrize(
+    "text", [None, 5, b"cc1_AA", "cc1_A", "cc1_é", "cc1_A+/=", "cc1_AA==", "cc1_A A"]
+)
 def test_what_is_not_base64url_is_malformed(text):
     with pytest.raises(Malformed):
         from_text("cc1_", text, 99)

@@ -3,6 +3,7 @@
 import os
 import stat
 import traceback
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +40,45 @@ def test_a_key_file_that_others_can_open_is_refused(path, mode):
     path.chmod(mode)
     with pytest.raises(FileRefused, match="open to others"):
         read_key(path)
+
+
+def test_a_key_file_of_somebody_else_is_refused(path, monkeypatch):
+    write_key(path, ROOT)
+    monkeypatch.setattr(os, "geteuid", lambda: 1234)
+    if path.stat().st_uid != 0:
+        pytest.skip("only root's files are anybody's")
+    read_key(path)
+    os.chown(path, 4321, -1)
+    with pytest.raises(FileRefused, match="somebody else"):
+        read_key(path)
+
+
+def test_a_refused_file_is_closed(tmp_path):
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(9):
+        with pytest.raises(FileRefused):
+            read_secret(tmp_path)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_write_that_fails_leaves_nothing_in_the_way(path, monkeypatch):
+    def fails(_fd):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", fails)
+        with pytest.raises(FileRefused, match="No space left"):
+            write_key(path, ROOT)
+    write_key(path, ROOT)
+    with pytest.raises(ValueError, match="ASCII"):
+        write_secret(path.with_name("other"), "é")
+
+
+def test_a_floor_that_cannot_be_read_was_once_saved(tmp_path):
+    with pytest.raises(FileRefused):
+        FileFloor(tmp_path).load()
+    with pytest.raises(FileRefused):
+        FileFloor(tmp_path / ("x" * 300)).load()
 
 
 def test_a_key_is_never_written_over(path):

@@ -66,6 +66,37 @@ def test_a_view_follows_by_deltas_and_heartbeats():
     assert view.seq == 2 and view.holds(Entry.task("t1").id) and not view.holds(Entry.task("t2").id)
 
 
+def test_a_heartbeat_says_that_nothing_is_new():
+    published = listed([Entry.task("a")])
+    view = RevocationView(LISTED, floor=NoFloor())
+    view.update(published.publish(LIST_KEY, now=NOW), now=NOW)
+    beat = published.heartbeat(LIST_KEY, now=NOW + 9)
+    view.update(beat, now=NOW + 9)
+    assert view.age(NOW + 9) == 0 and len(beat) < 200
+
+
+def test_what_never_dies_is_never_left_out():
+    late = 2**32 + 1000
+    kept = listed([Entry.task("a")]).compact(late).base.table
+    assert len(kept) == 1
+
+
+def test_no_list_is_made_that_no_view_takes(monkeypatch):
+    published = listed([Entry.issuer(ROOT.public_key), Entry.issuer(MALLORY.public_key)])
+    monkeypatch.setattr("chaincred.publisher.MAX_ISSUERS", 1)
+    with pytest.raises(ValueError, match="at most 1 issuers"):
+        published.compact(NOW)
+    monkeypatch.setattr("chaincred.publisher.MAX_ENTRIES", 2)
+    with pytest.raises(ValueError, match="compact first"):
+        published.revoke(Entry.task("a"))
+    for wrong in (0, -1, 1.5):
+        with pytest.raises(ValueError, match="positive number"):
+            published.publish(LIST_KEY, now=NOW, fresh_for=wrong)
+    for late in (lambda now: published.publish(LIST_KEY, now=now), published.compact):
+        with pytest.raises(TypeError, match="whole seconds"):
+            late(1.5)
+
+
 @pytest.mark.parametrize("since", [-1, 0, 3])
 def test_a_list_reaches_back_to_its_snapshot_and_no_further(since):
     published = listed([Entry.task("a")]).compact(NOW).revoke(Entry.task("b"))

@@ -1,5 +1,7 @@
 """Requests in the one form they have (specs/token.md 4)."""
 
+from enum import Enum
+
 import pytest
 
 from chaincred import Effect, Malformed, Request
@@ -19,6 +21,27 @@ def test_a_request_keeps_a_copy_of_its_arguments():
     request = Request("t", effect="read", args=args)
     args["a"].append(2)
     assert request.args == {"a": [1]}
+
+
+def test_a_request_cannot_be_altered():
+    request = Request("t", effect="read", args={"p": "secret"})
+    with pytest.raises(TypeError):
+        request.args["p"] = "docs"  # type: ignore[index]
+    for name in ("tool", "effect", "resource", "args", "task", "context", "packed"):
+        with pytest.raises(AttributeError):
+            setattr(request, name, getattr(request, name))
+
+
+def test_a_request_has_a_digest_to_compare():
+    assert Request("t", effect="read").digest == Request("t", effect="read", args={}).digest
+    assert Request("t", effect="read").digest != Request("t", effect="write").digest
+
+
+def test_a_member_of_an_enumeration_counts_as_its_value():
+    class Mode(str, Enum):  # noqa: UP042 - the other sort prints its value anyway
+        FAST = "f"
+
+    assert Request("t", effect="read", args={"m": Mode.FAST}).args == {"m": "f"}
 
 
 def test_arguments_are_not_shown():

@@ -1,5 +1,6 @@
 """Revocation lists as bytes (specs/revocation.md 1 to 5)."""
 
+import tracemalloc
 from hashlib import sha256
 
 import pytest
@@ -133,7 +134,7 @@ def test_too_many_ids_are_malformed(monkeypatch):
 
 
 def test_a_head_and_a_snapshot_are_signed_for_their_own_use():
-    issuers = Issuers({}).adding(ENTRIES[2])
+    issuers = Issuers({}).adding([ENTRIES[2]])
     made = Snapshot(PLACE, NOW, issuers, IdTable.empty().adding({ID: 5}))
     signed = Signed.from_bytes(made.sign(LIST_KEY))
     assert Snapshot.from_body(signed.body).issuers == issuers
@@ -147,7 +148,37 @@ def test_a_head_and_a_snapshot_are_signed_for_their_own_use():
 def test_an_issuers_entry_lengthens_and_never_shortens():
     longer = Entry.issuer(ROOT.public_key, before=9, until=9)
     shorter = Entry.issuer(ROOT.public_key, before=5, until=5)
-    assert Issuers({}).adding(longer).adding(shorter) == Issuers({longer.id: (9, 9)})
+    assert Issuers({}).adding([longer, shorter]) == Issuers({longer.id: (9, 9)})
+
+
+def test_an_issuers_entry_may_kill_everything_under_the_key():
+    assert Entry.issuer(ROOT.public_key).before == 2**53 - 1
+
+
+def test_an_update_takes_memory_in_proportion_to_its_bytes():
+    for nested in (
+        b"\xdd\x00\x0f\xff\xff" * 1000,
+        b"\x94" + b"\x90" * 2**20,
+        b"\x94\xc4\x00\x00\x91\x90",
+    ):
+        tracemalloc.start()
+        with pytest.raises(ListRefused) as refused:
+            Update.from_bytes(nested)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert refused.value.code == "list_malformed"
+        assert peak < 2**20 + 20 * len(nested)
+
+
+def test_an_update_has_so_many_entries_and_no_more(monkeypatch):
+    monkeypatch.setattr("chaincred.revocation.MAX_ENTRIES", 2)
+    assert len(Update.from_bytes(pack([b"", 0, [b"", b""], b""])).entries) == 2
+    for raw in ([b"", 0, [b"", b"", b""], b""], []):
+        with pytest.raises(ListRefused):
+            Update.from_bytes(pack(raw))
+    monkeypatch.setattr("chaincred.revocation.MAX_UPDATE", 5)
+    with pytest.raises(ListRefused):
+        Update.from_bytes(pack([b"", 0, [b""], b""]))
 
 
 def test_a_floor_comes_back_from_its_bytes():

@@ -49,7 +49,7 @@ from tests.conftest import MARKED, leaks
 KEY = SigningKey.from_seed(MARKED)
 DOMAIN = DomainSecret.from_bytes(MARKED)
 SAID: dict[str, Any] = {"agent": "agent", "purpose": "to show it", "now": NOW}
-TOKEN = Token.issue(KEY, holder=KEY.public_key, **SAID)
+TOKEN = Token.issue(KEY, holder=KEY.public_key, caveats=[], **SAID)
 BEARER = Bearer(TOKEN, KEY)
 TRUSTED = {KEY.public_key: view()}
 MACAROONS = MacaroonVerifier(secret=DOMAIN, audience=SERVER, roots=TRUSTED)
@@ -168,7 +168,7 @@ def worked() -> Iterator[object]:
     child = TOKEN.attenuate(KEY, holder=WORKER.public_key, **SAID)
     yield from (child, child.to_bytes(), BEARER.attenuate(holder=WORKER.public_key, **SAID))
     yield Bearer(TOKEN, KEY).hand_over(**SAID).reveal()
-    yield Bearer.issue(KEY, **SAID).reveal()
+    yield Bearer.issue(KEY, caveats=[], **SAID).reveal()
     yield presented()
     yield BEARER.present(READ, audience=SERVER, now=NOW)
     trusting = verifier(roots=TRUSTED)

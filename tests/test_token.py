@@ -10,6 +10,7 @@ from chaincred import (
     Expires,
     Malformed,
     MaxHops,
+    MaxUses,
     NotBefore,
     OneOf,
     Range,
@@ -17,6 +18,7 @@ from chaincred import (
     Task,
     Token,
     Tools,
+    Unknown,
 )
 from chaincred.block import Statement
 from chaincred.encoding import pack
@@ -24,7 +26,7 @@ from tests.cast import HELPER, MALLORY, NOW, PLANNER, ROOT, WORKER, planners, wo
 
 
 def test_a_token_lives_15_minutes_and_3_hops_unless_more_is_asked_for():
-    first = Token.issue(ROOT, holder=PLANNER.public_key, agent="a", purpose="", now=NOW)
+    first = Token.issue(ROOT, holder=PLANNER.public_key, agent="a", purpose="", now=NOW, caveats=[])
     assert first.caveats == ((Expires(NOW + 900), MaxHops(3)),)
     long = planners(lifetime=3600, max_hops=5)
     assert long.caveats[0][:2] == (Expires(NOW + 3600), MaxHops(5))
@@ -36,6 +38,23 @@ def test_a_token_comes_back_from_its_text_and_bytes():
     assert len({token, Token.parse(str(token))}) == 1
     assert token != planners() and token != str(token)
     assert repr(token).startswith("Token(root ") and "2 blocks, for 'worker'" in repr(token)
+
+
+def test_a_token_cannot_be_altered():
+    token = workers()
+    for name in ("chain", "caveats", "root_expires_at", "root_id", "authority", "hops", "footing"):
+        with pytest.raises(AttributeError):
+            setattr(token, name, ())
+    with pytest.raises(ValueError, match="does not go on from its parent"):
+        Token(token.chain, planners())
+
+
+@pytest.mark.parametrize("caveat", [MaxUses(3), Unknown((99,))], ids=str)
+def test_a_caveat_that_is_not_built_is_refused_where_it_is_added(caveat):
+    with pytest.raises(ValueError, match="not built"):
+        planners([caveat])
+    with pytest.raises(ValueError, match="not built"):
+        workers([caveat])
 
 
 def test_attenuating_leaves_the_parent_as_it_was():

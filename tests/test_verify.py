@@ -131,6 +131,16 @@ def test_a_policy_that_does_not_say_true_admits_nothing(answer):
         check.verify(shown(workers(), WORKER), READ, now=NOW)
 
 
+def test_a_replay_memory_that_fails_admits_nothing():
+    class Gone:
+        def add(self, key, until, now):
+            raise ConnectionError
+
+    with pytest.raises(ProofRefused, match="failed") as refused:
+        verifier(replay=Gone()).verify(shown(workers(), WORKER), READ, now=NOW)
+    assert refused.value.code == "proof_replayed"
+
+
 def test_a_policy_that_fails_admits_nothing():
     def fails(verified, request):
         raise ZeroDivisionError
@@ -192,7 +202,9 @@ def test_each_root_answers_to_its_own_list():
         HELPER.public_key: unrevocable(max_lifetime=900),
     }
     check = verifier(roots=roots)
-    other = Token.issue(HELPER, holder=WORKER.public_key, agent="w", purpose="", now=NOW)
+    other = Token.issue(
+        HELPER, holder=WORKER.public_key, agent="w", purpose="", now=NOW, caveats=[]
+    )
     verified = check.verify(shown(other, WORKER), READ, now=NOW)
     assert (verified.list_seq, verified.list_age) == (None, None)
     assert code(check, shown(workers(), WORKER)) == "revoked"
@@ -200,7 +212,7 @@ def test_each_root_answers_to_its_own_list():
 
 def test_a_root_is_rotated_by_trusting_two_and_then_one():
     old, new = workers(), Token.issue(
-        HELPER, holder=WORKER.public_key, agent="w", purpose="", now=NOW
+        HELPER, holder=WORKER.public_key, agent="w", purpose="", now=NOW, caveats=[]
     )  # fmt: skip
     both = verifier(roots={ROOT.public_key: view(), HELPER.public_key: view()})
     assert code(both, shown(old, WORKER)) == code(both, shown(new, WORKER)) == "ok"
@@ -273,6 +285,29 @@ def test_a_refusal_names_each_caveat_that_forbids():
     with pytest.raises(CaveatRefused) as refused:
         verifier().verify(shown(narrow, WORKER, WRITE, now=NOW + 9), WRITE, now=NOW + 9)
     assert [failure.kind for failure in refused.value.failures] == ["MaxEffect", "Expires"]
+
+
+@pytest.mark.parametrize(
+    ("change", "slip"),
+    [
+        ({"roots": {ROOT.public_key: None}}, TypeError),
+        ({"roots": {ROOT.public_key.hex(): view()}}, TypeError),
+        ({"max_lifetime": "1"}, ValueError),
+        ({"remember": -1}, ValueError),
+    ],
+    ids=str,
+)
+def test_a_slip_in_the_set_up_shows_at_once(change, slip):
+    with pytest.raises(slip):
+        verifier(**change)
+
+
+def test_a_stranger_leaves_nothing_to_remember():
+    check, token = verifier(), workers()
+    assert code(check, shown(token, MALLORY_AS_WORKER)) == "proof_signature"
+    assert check._remembered.token(token.to_bytes()) is None
+    assert code(check, shown(token, WORKER)) == "ok"
+    assert check._remembered.token(token.to_bytes()) is not None
 
 
 def test_a_verifier_that_trusts_no_root_admits_nobody():

@@ -175,6 +175,19 @@ def test_of_two_updates_at_once_the_older_is_not_adopted_last():
     assert held.seq == 1
 
 
+def test_an_id_is_16_bytes():
+    with pytest.raises(ValueError, match="16 bytes"):
+        view(A).holds(A.id[:15])
+
+
+def test_what_nobody_signed_is_not_read():
+    whole = Update.from_bytes(EMPTY.revoke(A).publish(LIST_KEY, now=NOW))
+    unsigned = Update(b"", 0, (b"\xc0",), Head(EMPTY.place, NOW, NOW + 9).sign(MALLORY))
+    assert refusal(fresh(), unsigned.to_bytes()) == "list_untrusted"
+    signed = Update(b"", 0, (b"\xc0",), whole.head)
+    assert refusal(fresh(), signed.to_bytes()) == "list_malformed"
+
+
 def test_nothing_is_relied_on_before_the_floor_is_on_disk():
     held = fresh(Disk(fails=True))
     with pytest.raises(OSError, match="disk full"):
@@ -196,7 +209,7 @@ def test_a_list_answers_only_while_it_is_fresh():
     held.require_fresh(Effect.READ, patient, NOW + 9)
     held.require_fresh(Effect.READ, patient, NOW - 60)
     for now in (NOW + 10, NOW - 61):
-        with pytest.raises(Stale, match="not fresh"):
+        with pytest.raises(Stale, match="the list is fresh until"):
             held.require_fresh(Effect.READ, patient, now)
     with pytest.raises(Stale, match="no revocation list"):
         fresh().require_fresh(Effect.READ, patient, NOW)

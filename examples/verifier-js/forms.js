@@ -9,7 +9,8 @@
 import { malformed } from "./refused.js";
 
 /** Control characters, and those that reorder or hide what a person reads. */
-const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/;
+const FORBIDDEN =
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\u{e0000}-\u{e007f}]/u;
 
 /**
  * The longest text that is looked at (6.4), in bytes. Normalizing takes time that grows with

@@ -44,11 +44,15 @@ const nextHash = (hash, packedEntry) => sha256("chaincred/v1/log\0", hash, packe
 const signed = tuple(bin(), bin(64));
 const headBody = tuple(bin(16), count, bin(32), time, time);
 
-function readHead(packed) {
+function readSigned(packed) {
   const [body, signature] = signed(unpack(packed));
+  return { body, signature };
+}
+
+function readHead(body) {
   const [listId, seq, hash, issuedAt, freshUntil] = headBody(unpack(body));
   if (freshUntil <= issuedAt) throw malformed("a head that was never fresh");
-  return { body, signature, listId, seq, hash, issuedAt, freshUntil };
+  return { listId, seq, hash, issuedAt, freshUntil };
 }
 
 // 4. Snapshot
@@ -56,8 +60,7 @@ function readHead(packed) {
 const issuer = tuple(bin(16), until, time);
 const snapshotBody = tuple(bin(16), count, bin(32), time, list(issuer, 0, MAX_ISSUERS), bin(), bin());
 
-function readSnapshot(packed) {
-  const [body, signature] = signed(unpack(packed));
+function readSnapshot(body) {
   const [listId, seq, hash, takenAt, issuers, idBytes, untilBytes] = snapshotBody(unpack(body));
   if (!ascends(issuers.map(([id]) => id))) throw malformed("issuers do not ascend");
   if (idBytes.length % 16 !== 0 || idBytes.length / 16 > MAX_IDS) throw malformed("not ids");
@@ -66,7 +69,7 @@ function readSnapshot(packed) {
   const ids = new Ids(Buffer.from(idBytes), Buffer.from(untilBytes));
   if (!ids.ascend()) throw malformed("ids do not ascend");
   return {
-    body, signature, listId, seq, hash, takenAt, ids,
+    listId, seq, hash, takenAt, ids,
     issuers: issuers.map(([id, until, before]) => ({ id, until, before })),
   };
 }
@@ -79,16 +82,23 @@ const floorForm = tuple(bin(16), count, bin(32), time);
 function readUpdate(bytes) {
   if (!(bytes instanceof Uint8Array) || bytes.length > MAX_UPDATE) throw malformed("not an update, or too long");
   const [packedSnapshot, from, packedEntries, packedHead] = updateForm(unpack(bytes));
-  const snapshot = packedSnapshot.length === 0 ? null : readSnapshot(packedSnapshot);
+  const signedSnapshot = packedSnapshot.length === 0 ? null : readSigned(packedSnapshot);
+  return { signedSnapshot, from, packedEntries, signedHead: readSigned(packedHead) };
+}
+
+/** What an update says, once it is known who signed it. */
+function readContent({ signedSnapshot, from, packedEntries, signedHead }) {
+  const head = readHead(signedHead.body);
+  const snapshot = signedSnapshot === null ? null : readSnapshot(signedSnapshot.body);
   if (snapshot !== null && from !== snapshot.seq) throw malformed("entries that do not begin at the snapshot");
   const entries = packedEntries.map((packed) => ({ packed, ...entry(unpack(packed)) }));
-  return { snapshot, from, entries, head: readHead(packedHead) };
+  return { snapshot, entries, head };
 }
 
 /** The same with this document's code. */
-function readListUpdate(bytes) {
+function inList(read, value) {
   try {
-    return readUpdate(bytes);
+    return read(value);
   } catch (error) {
     throw error instanceof Refused ? new Refused("list_malformed", error.message) : error;
   }
@@ -152,35 +162,39 @@ export class View {
     const floor = this.#floor;
 
     // 1. list_malformed
-    const { snapshot, from, entries, head } = readListUpdate(bytes);
+    const update = inList(readUpdate, bytes);
+    const { signedSnapshot, signedHead, from } = update;
 
     // 2. list_untrusted
-    if (!this.#hasSigned(HEAD, head)) throw new Refused("list_untrusted", "the head is not signed by this list");
-    if (snapshot !== null && !this.#hasSigned(SNAPSHOT, snapshot)) {
+    if (!this.#hasSigned(HEAD, signedHead)) throw new Refused("list_untrusted", "the head is not signed by this list");
+    if (signedSnapshot !== null && !this.#hasSigned(SNAPSHOT, signedSnapshot)) {
       throw new Refused("list_untrusted", "the snapshot is not signed by this list");
     }
 
-    // 3. list_other
+    // 3. list_malformed
+    const { snapshot, entries, head } = inList(readContent, update);
+
+    // 4. list_other
     for (const part of [head, snapshot ?? head]) {
       if (!part.listId.equals(this.#listId)) throw new Refused("list_other", "an update of another list");
     }
 
-    // 4. list_future
+    // 5. list_future
     if (Math.max(head.issuedAt, snapshot?.takenAt ?? 0) > now + SKEW) {
       throw new Refused("list_future", "a head or snapshot from the future");
     }
 
-    // 5. list_rollback
+    // 6. list_rollback
     if (head.seq < floor.seq || head.issuedAt < floor.issuedAt) {
       throw new Refused("list_rollback", "older than what was seen");
     }
 
-    // 6. list_gap
+    // 7. list_gap
     if ((snapshot === null && from !== held.seq) || from + entries.length !== head.seq) {
       throw new Refused("list_gap", "entries do not join the view to the head");
     }
 
-    // 7. list_forked
+    // 8. list_forked
     const known = [held, floor];
     let at = { seq: from, hash: snapshot?.hash ?? held.hash };
     const isKnownPast = () => known.every(({ seq, hash }) => seq !== at.seq || hash.equals(at.hash));
@@ -191,7 +205,7 @@ export class View {
     }
     if (!isOnePast || !at.hash.equals(head.hash)) throw new Refused("list_forked", "another past than the one seen");
 
-    // 8. list_missing
+    // 9. list_missing
     const base = snapshot === null ? held : { ids: snapshot.ids, issuers: joinIssuers([], snapshot.issuers) };
     const ids = base.ids.with(entries.filter(({ what }) => what !== ISSUER));
     const issuers = joinIssuers(base.issuers, entries.filter(({ what }) => what === ISSUER));
@@ -199,10 +213,10 @@ export class View {
       throw new Refused("list_missing", "an entry has gone or was shortened before its time");
     }
 
-    // 9. list_stale
+    // 10. list_stale
     if (head.freshUntil <= now) throw new Refused("list_stale", "not fresh any more");
 
-    // 10. The floor first: after a crash in between, the view knows too little, never too old a list.
+    // 11. The floor first: after a crash in between, the view knows too little, never too old a list.
     const { listId, seq, hash, issuedAt } = head;
     this.#keepFloor(pack([listId, seq, hash, issuedAt]));
     this.#floor = { listId, seq, hash, issuedAt };

@@ -7,6 +7,7 @@ import { isName } from "./names.js";
 import { malformed } from "./refused.js";
 
 const MAX_TOKEN = 8192;
+const MAX_ELEMENTS = 256;
 const MAX_BLOCKS = 16;
 const MAX_CAVEATS = 32;
 const MAX_PRESENTATION = 9216;
@@ -36,13 +37,21 @@ function token(value) {
   return [root, ...hops];
 }
 
+/** A body (1.4): no array in it is long, also none in a caveat whose kind is not known. */
+function unpackBody(packed) {
+  const body = unpack(packed);
+  const isShort = (value) => !Array.isArray(value) || (value.length <= MAX_ELEMENTS && value.every(isShort));
+  if (!isShort(body)) throw malformed(`an array of more than ${MAX_ELEMENTS} elements`);
+  return body;
+}
+
 function readRoot(body) {
-  const [, , issuer, , issuedAt, holder, agent, purpose, caveats] = rootBody(unpack(body));
+  const [, , issuer, , issuedAt, holder, agent, purpose, caveats] = rootBody(unpackBody(body));
   return { issuer, issuedAt, holder, agent, purpose, caveats };
 }
 
 function readHop(body) {
-  const [, issuedAt, holder, agent, purpose, caveats] = hopBody(unpack(body));
+  const [, issuedAt, holder, agent, purpose, caveats] = hopBody(unpackBody(body));
   return { issuedAt, holder, agent, purpose, caveats };
 }
 

@@ -82,11 +82,12 @@ class OneOf(Constraint):
     values: Sequence[Scalar]
 
     def __post_init__(self) -> None:
-        if isinstance(self.values, (str, bytes)) or not self.values:
+        values = () if isinstance(self.values, (str, bytes)) else tuple(self.values)
+        if not values:
             raise ValueError("OneOf takes a list of one value or more")
-        for value in self.values:
+        for value in values:
             _check_scalar(value)
-        by_spelling = {pack(value): value for value in self.values}
+        by_spelling = {pack(value): value for value in values}
         object.__setattr__(self, "values", tuple(by_spelling[key] for key in sorted(by_spelling)))
 
     def allows(self, value: Any) -> bool:
@@ -185,11 +186,12 @@ class Host(Constraint):
     hosts: Sequence[str]
 
     def __post_init__(self) -> None:
-        if isinstance(self.hosts, str) or not self.hosts:
+        hosts = () if isinstance(self.hosts, str) else tuple(self.hosts)
+        if not hosts:
             raise ValueError("Host takes a list of one host or more")
-        if not all(is_listed_host(host) for host in self.hosts):
+        if not all(is_listed_host(host) for host in hosts):
             raise ValueError("not a host in normal form")
-        object.__setattr__(self, "hosts", tuple(sorted(set(self.hosts))))
+        object.__setattr__(self, "hosts", tuple(sorted(set(hosts))))
 
     def allows(self, value: Any) -> bool:
         host = url_host(value) if type(value) is str else None

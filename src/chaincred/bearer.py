@@ -40,7 +40,7 @@ class Bearer:
         agent: str,
         purpose: str,
         now: int,
-        caveats: Sequence[Caveat] = (),
+        caveats: Sequence[Caveat],
         lifetime: int = LIFETIME,
         max_hops: int = HOPS,
     ) -> Bearer:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
-from chaincred.encoding import is_text, is_uint, pack, unpack
+from chaincred.encoding import MAX_ELEMENTS, is_text, is_uint, pack, unpack
 from chaincred.errors import Malformed
 from chaincred.keys import SIGNATURE_SIZE, Context, PublicKey, SigningKey
 
@@ -52,7 +52,7 @@ class Block(NamedTuple):
         body, signature = raw
         if len(signature) != SIGNATURE_SIZE:
             raise Malformed("a signature is 64 bytes")
-        fields = unpack(body, MAX_TOKEN)
+        fields = unpack(body, MAX_TOKEN, MAX_ELEMENTS)
         issuer, said = _split(fields)
         issued_at, holder, agent, purpose, caveats = said
         if not is_uint(issued_at):

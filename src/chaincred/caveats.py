@@ -8,9 +8,10 @@ learns of other caveats, so adding one can only narrow.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain, islice
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar
 
@@ -27,6 +28,8 @@ MAX_AUDIENCE: Final = 256
 MAX_UNIT: Final = 32
 MAX_SAYS: Final = 64
 _MAX_UINT32: Final = 2**32 - 1
+_SHOWN: Final = 3
+"""Arguments named in one refusal."""
 _AROUND: Final = 2
 """Levels around a caveat in a body: the body's own array and that of the caveats."""
 
@@ -77,7 +80,9 @@ class Caveat(ABC):
 
     # By bytes, as constraints are.
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Caveat) and pack(self.to_wire()) == pack(other.to_wire())
+        if not isinstance(other, Caveat) or type(self) is not type(other):
+            return False
+        return pack(self.to_wire()) == pack(other.to_wire())
 
     def __hash__(self) -> int:
         return hash(pack(self.to_wire()))
@@ -347,7 +352,8 @@ class Args(Caveat):
         return caveat
 
     def holds(self, asked: Asked) -> bool:
-        return not self._forbidden(asked.request.args)
+        args = asked.request.args
+        return not self._has_others(args) and next(self._faults(args), None) is None
 
     def fields(self) -> list[Any]:
         return [to_wire(self.arguments), self.closed]
@@ -357,19 +363,24 @@ class Args(Caveat):
         return ", ".join(said + ["nothing else"] * self.closed)
 
     def given(self, asked: Asked) -> str:
-        # Names only: the values may hold what should not be in a log.
-        return ", ".join(self._forbidden(asked.request.args))
+        # Names only, and few: values may hold what should not be in a log, names come in thousands.
+        args = asked.request.args
+        others = (f"also {name!r}" for name in args if name not in self.arguments)
+        faults = chain(self._faults(args), others if self.closed else ())
+        shown = list(islice(faults, _SHOWN + 1))
+        return ", ".join(shown[:_SHOWN] + ["and more"] * (len(shown) > _SHOWN))
 
-    def _forbidden(self, args: Mapping[str, Any]) -> list[str]:
-        forbidden = []
+    def _has_others(self, args: Mapping[str, Any]) -> bool:
+        # Sets are compared by size first: a client may send a hundred thousand names.
+        return self.closed and not args.keys() <= self.arguments.keys()
+
+    def _faults(self, args: Mapping[str, Any]) -> Iterator[str]:
         for name, constraint in self.arguments.items():
             if name not in args:
-                forbidden += [f"no {name}"] * constraint.required
+                if constraint.required:
+                    yield f"no {name}"
             elif not constraint.allows(args[name]):
-                forbidden.append(f"another {name}")
-        if self.closed:
-            forbidden += [f"also {name!r}" for name in args if name not in self.arguments]
-        return forbidden
+                yield f"another {name}"
 
 
 class NotBuilt(Caveat):
@@ -515,7 +526,8 @@ def _strings(values: object) -> tuple[str, ...]:
     return tuple(values)
 
 
-# A server sees the same few lists all day, and what they mean depends on nothing else.
+# A server sees the same few lists all day, and what they mean depends on nothing else. It is no
+# way in for what nobody signed: bounded, and only what was accepted is kept.
 @lru_cache(maxsize=1024)
 def _listed(kind: Callable[[Sequence[str]], _Listed], values: tuple[str, ...]) -> _Listed:
     if list(values) != sorted(set(values)):
@@ -549,7 +561,8 @@ def _check_int(what: str, value: object, low: int, high: int) -> None:
         raise ValueError(f"{what} is from {low} to {high}")
 
 
-def _keep_sorted(caveat: Caveat, field: str, values: Sequence[str]) -> None:
-    if type(values) is str or set(map(type, values)) != {str}:
+def _keep_sorted(caveat: Caveat, field: str, values: Iterable[str]) -> None:
+    kept = () if isinstance(values, str) else tuple(values)
+    if set(map(type, kept)) != {str}:
         raise TypeError(f"{caveat.name} takes a list of one string or more")
-    object.__setattr__(caveat, field, tuple(sorted(set(values))))
+    object.__setattr__(caveat, field, tuple(sorted(set(kept))))

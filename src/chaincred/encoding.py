@@ -22,6 +22,10 @@ from chaincred.errors import Malformed
 
 MAX_DEPTH: Final = 16
 """Arrays and maps inside one another. A block needs 5; JSON arguments rarely reach 10."""
+MAX_OUTER: Final = 16
+"""Elements of an array that holds packed parts: the blocks of a token are the most."""
+MAX_ELEMENTS: Final = 256
+"""Elements of an array in a body: more tools than an agent is told of."""
 MAX_TIME: Final = 2**53 - 1
 """The largest integer that every JSON and JavaScript reader holds exactly."""
 
@@ -30,7 +34,9 @@ _INT_RANGE: Final = range(-(2**63), 2**64)
 _PLAIN: Final[frozenset[type]] = frozenset({list, bytes, str, int, bool})
 _ANY: Final[frozenset[type]] = _PLAIN | {dict, float, type(None)}
 _CONTAINERS: Final[frozenset[type]] = frozenset({list, dict})
+_ARRAY_HEADERS: Final = frozenset({*range(0x90, 0xA0), 0xDC, 0xDD})
 _UNREADABLE: Final = (
+    IndexError,
     ValueError,
     TypeError,
     OverflowError,
@@ -41,7 +47,8 @@ _UNREADABLE: Final = (
 _FROM_URL: Final = bytes.maketrans(b"-_+/", b"+/!!")
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _HIDDEN: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\U000e0000-\U000e007f]"
 )
 
 
@@ -54,8 +61,11 @@ def pack(value: Any) -> bytes:
     return packed
 
 
-def unpack(data: bytes, limit: int) -> Any:
+def unpack(data: bytes, limit: int, longest: int = MAX_OUTER) -> Any:
     """The value that `data` spells, at most `limit` bytes. Raises Malformed.
+
+    No array in it has more than `longest` elements: msgpack makes room for as many as a header
+    claims, on each of a thousand levels, before it finds that they are not there.
 
     For what has a known shape: whoever takes the value apart checks the type of each part, by
     `type(x) is`. What has none goes through `require_plain` as well.
@@ -63,7 +73,13 @@ def unpack(data: bytes, limit: int) -> Any:
     if len(data) > limit:
         raise Malformed(f"{len(data)} bytes, at most {limit} are allowed")
     try:
-        value = msgpack.unpackb(data, strict_map_key=True, max_ext_len=0, ext_hook=_no_extension)
+        value = msgpack.unpackb(
+            data,
+            strict_map_key=True,
+            max_array_len=longest,
+            max_ext_len=0,
+            ext_hook=_no_extension,
+        )
         spelled = pack(value)
     except _UNREADABLE:
         spelled = None
@@ -76,9 +92,45 @@ def unpack(data: bytes, limit: int) -> Any:
     return value
 
 
+def unpack_flat(data: bytes, limit: int, longest: int) -> list[Any]:
+    """The array that `data` spells, of scalars and of arrays of at most `longest` scalars.
+
+    For what nobody has signed yet and may be long: it takes memory in proportion to `data`,
+    whatever that claims to hold. Raises Malformed.
+    """
+    if len(data) > limit:
+        raise Malformed(f"{len(data)} bytes, at most {limit} are allowed")
+    try:
+        value = _flat(data, longest)
+        spelled = pack(value)
+    except (*_UNREADABLE, msgpack.OutOfData):
+        spelled = None
+    if spelled != data:
+        raise Malformed("not the one spelling of an array of scalars and their arrays")
+    return value
+
+
+def _flat(data: bytes, longest: int) -> list[Any]:
+    # The limits of zero are on what `unpack` reads; headers are read one by one.
+    reader = msgpack.Unpacker(
+        max_buffer_size=len(data), max_array_len=0, max_map_len=0, max_ext_len=0
+    )
+    reader.feed(data)
+    value = []
+    for _ in range(min(reader.read_array_header(), MAX_OUTER)):
+        if data[reader.tell()] in _ARRAY_HEADERS:
+            count = reader.read_array_header()
+            if count > longest:
+                raise ValueError("more elements than are allowed")
+            value.append([reader.unpack() for _ in range(count)])
+        else:
+            value.append(reader.unpack())
+    return value
+
+
 def unpack_arguments(data: bytes, limit: int) -> Any:
     """The value that `data` spells, where maps, floats and nil are allowed. Raises Malformed."""
-    value = unpack(data, limit)
+    value = unpack(data, limit, longest=limit)
     _check_types(value, _ANY, MAX_DEPTH)
     return value
 
@@ -109,7 +161,7 @@ def canonical(value: Any, depth: int = 1) -> Any:
     if isinstance(value, float):
         if not math.isfinite(value):
             raise Malformed("a number that is not finite")
-        return value if _is_spelled_as_float(value) else int(value)
+        return float(value) if _is_spelled_as_float(value) else int(value)
     if isinstance(value, bytes):
         return bytes(value)
     if depth > MAX_DEPTH:
@@ -125,7 +177,7 @@ def canonical(value: Any, depth: int = 1) -> Any:
 
 def is_text(value: object, low: int, high: int) -> bool:
     """Whether `value` is a text of `low` to `high` UTF-8 bytes (specs/token.md 1.2)."""
-    if type(value) is not str:
+    if type(value) is not str or len(value) > high:
         return False
     if value.isascii():
         return low <= len(value) <= high and (value.isprintable() or not value)
@@ -145,6 +197,12 @@ def is_uint(value: object, high: int = MAX_TIME) -> bool:
     return type(value) is int and 0 <= value <= high
 
 
+def require_seconds(now: object) -> None:
+    """Raises TypeError unless `now` is whole seconds since 1970."""
+    if not is_uint(now):
+        raise TypeError("now is whole seconds since 1970")
+
+
 def to_text(prefix: str, data: bytes) -> str:
     """`prefix` and base64url of `data` without padding."""
     return prefix + _digits(data).translate(_TO_URL).decode()
@@ -152,7 +210,7 @@ def to_text(prefix: str, data: bytes) -> str:
 
 def from_text(prefix: str, text: str, limit: int) -> bytes:
     """The bytes that `text` spells, at most `limit`. Raises Malformed."""
-    if not text.startswith(prefix):
+    if not isinstance(text, str) or not text.startswith(prefix):
         raise Malformed(f"does not begin with {prefix}")
     if len(text) > len(prefix) + -(-limit * 4 // 3):
         raise Malformed(f"more than {limit} bytes")
@@ -207,7 +265,8 @@ def _utf8(text: str) -> str:
         text.encode()
     except UnicodeEncodeError as error:
         raise Malformed("a string with a lone surrogate") from error
-    return str(text)
+    # Of an enumeration's member, str() would be its name.
+    return str.__str__(text)
 
 
 def _no_extension(_code: int, _data: bytes) -> None:

@@ -49,7 +49,7 @@ class Malformed(ChaincredError):
 
 
 class Denied(ChaincredError):
-    """A well-formed presentation was refused."""
+    """A well-formed presentation was refused. What is not even that is Malformed: catch both."""
 
 
 class Untrusted(Denied):

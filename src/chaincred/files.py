@@ -24,30 +24,25 @@ _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 def write_secret(path: Path, text: str) -> None:
     """Writes a new file that only its owner can read. Raises FileRefused if it is there."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    try:
-        # The mode is given at creation: a chmod afterwards would leave a moment to read it.
-        fd = os.open(path, flags, 0o600)
-        with os.fdopen(fd, "w", encoding="ascii") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(fd)
-    except OSError as error:
-        raise FileRefused(f"{path}: {error.strerror}") from error
+    _write_new(path, text, 0o600)
+
+
+def write_public_key(path: Path, key: PublicKey) -> None:
+    """Writes a public key, as `read_public_key` takes it, to a new file. Raises FileRefused."""
+    _write_new(path, key.hex(), 0o644)
 
 
 def read_secret(path: Path) -> str:
     """What `write_secret` wrote. Raises FileRefused, also if others could read or change it."""
     try:
+        # Not blocking: a pipe in its place must not hang the reader.
         fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(fd, "rb") as file:
+        try:
             # Asked of the open file, not of its name: the name could point elsewhere by then.
-            mode = os.fstat(fd).st_mode
-            if not stat.S_ISREG(mode):
-                raise FileRefused(f"{path}: not a regular file")
-            if os.name == "posix" and mode & _OTHERS:
-                raise FileRefused(f"{path}: open to others ({mode & 0o777:o}); chmod 600")
-            secret = _one_secret(file.read(_MAX_SECRET + 1))
+            _require_private(path, os.fstat(fd))
+            secret = _one_secret(os.read(fd, _MAX_SECRET + 1))
+        finally:
+            os.close(fd)
     except OSError as error:
         raise FileRefused(f"{path}: {error.strerror}") from error
     if secret is None:
@@ -71,11 +66,6 @@ def read_key(path: Path) -> SigningKey:
 def read_public_key(path: Path) -> PublicKey:
     """The public key in a file of 64 hexadecimal digits. Raises FileRefused or Malformed."""
     return PublicKey.from_hex(read_file(path, 2 * KEY_SIZE + 2).decode("ascii", "replace").strip())
-
-
-def write_public_key(path: Path, key: PublicKey) -> None:
-    """Writes a public key as `read_public_key` takes it. Raises FileRefused."""
-    write_file(path, key.hex().encode() + b"\n")
 
 
 def read_file(path: Path, limit: int) -> bytes:
@@ -122,12 +112,47 @@ class FileFloor:
         self._path = path
 
     def load(self) -> bytes | None:
-        if not self._path.exists():
-            return None
-        return read_file(self._path, 256)
+        try:
+            return read_file(self._path, 256)
+        except FileRefused as error:
+            # Only a floor that is not there was never saved: one that cannot be read was.
+            if isinstance(error.__cause__, FileNotFoundError):
+                return None
+            raise
 
     def save(self, floor: bytes) -> None:
         write_file(self._path, floor)
+
+
+def _write_new(path: Path, text: str, mode: int) -> None:
+    if not text.isascii():
+        raise ValueError("what is kept in such a file is ASCII")
+    line = text.encode() + b"\n"
+    try:
+        # The mode is given at creation: a chmod afterwards would leave a moment to read it.
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        try:
+            with os.fdopen(fd, "wb") as file:
+                file.write(line)
+                file.flush()
+                os.fsync(fd)
+        except OSError:
+            path.unlink()
+            raise
+        _sync_directory(path.parent)
+    except OSError as error:
+        raise FileRefused(f"{path}: {error.strerror}") from error
+
+
+def _require_private(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise FileRefused(f"{path}: not a regular file")
+    if os.name != "posix":  # pragma: no cover - modes and owners mean nothing there
+        return
+    if status.st_mode & _OTHERS:
+        raise FileRefused(f"{path}: open to others ({status.st_mode & 0o777:o}); chmod 600")
+    if status.st_uid not in (0, os.geteuid()):
+        raise FileRefused(f"{path}: belongs to somebody else")
 
 
 # These answer None, so that where the refusal is raised no local variable and no cause holds what

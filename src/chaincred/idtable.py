@@ -21,7 +21,7 @@ _HALVES: Final = struct.Struct(">QQ")
 
 
 class IdTable:
-    """Ids and their `until`, immutable: a new table comes from `adding` or `without`."""
+    """Ids and their `until`, immutable: a new table comes from `adding` or `alive`."""
 
     __slots__ = ("_high", "_low", "_until")
 

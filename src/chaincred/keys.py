@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from enum import Enum
 from hashlib import sha256
-from typing import Final, NoReturn, SupportsBytes
+from typing import Final, NoReturn
 
 from nacl.bindings import crypto_sign, crypto_sign_open, crypto_sign_seed_keypair
 from nacl.exceptions import BadSignatureError
@@ -127,8 +127,10 @@ class SigningKey(Secret):
 
     public_key: PublicKey
 
-    def __init__(self, seed: SupportsBytes) -> None:
-        public, expanded = crypto_sign_seed_keypair(bytes(seed))
+    def __init__(self, seed: bytes) -> None:
+        if type(seed) is not bytes or len(seed) != KEY_SIZE:
+            raise ValueError("a seed is 32 bytes")
+        public, expanded = crypto_sign_seed_keypair(seed)
         super().__init__(expanded)
         self.public_key = PublicKey(public)
 
@@ -139,8 +141,6 @@ class SigningKey(Secret):
     @classmethod
     def from_seed(cls, seed: bytes) -> SigningKey:
         """The key of a 32-byte seed (RFC 8032 5.1.5). Raises ValueError."""
-        if type(seed) is not bytes or len(seed) != KEY_SIZE:
-            raise ValueError("a seed is 32 bytes")
         return cls(seed)
 
     def reveal_seed(self) -> bytes:

@@ -31,7 +31,16 @@ from chaincred.caveats import (
     Task,
     decode,
 )
-from chaincred.encoding import from_text, is_text, is_uint, pack, to_text, unpack
+from chaincred.encoding import (
+    MAX_ELEMENTS,
+    from_text,
+    is_text,
+    is_uint,
+    pack,
+    require_seconds,
+    to_text,
+    unpack,
+)
 from chaincred.errors import CaveatRefused, Failure, MacaroonRefused, Malformed, Untrusted
 from chaincred.idtable import ID_SIZE
 from chaincred.keys import PublicKey, Secret
@@ -225,7 +234,7 @@ def mint(secret: DomainSecret, verified: Verified, *, now: int) -> Macaroon:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedMacaroon:
-    """An admitted request. Only a verifier makes one.
+    """An admitted request. What `MacaroonVerifier.verify` returns.
 
     `root_id` and `links` are those of the chain that the macaroon was minted from, 32 bytes each;
     from `expires_at` (seconds) on it is worth nothing. `list_seq` and `list_age` (seconds) are
@@ -267,6 +276,8 @@ class MacaroonVerifier:
         `macaroon` is a `cc1m_` text or the version 2 binary form, `request` what the service is
         about to do, `now` the time in seconds. A CaveatRefused names everything that forbids.
         """
+        require_seconds(now)
+
         # 1. malformed
         if isinstance(macaroon, str):
             presented = Macaroon.parse(macaroon)
@@ -353,7 +364,7 @@ def _meaning(caveat: Any) -> Caveat | None:
     try:
         text = caveat.caveat_id_bytes.decode("latin-1")
         packed = from_text(CAVEAT_PREFIX, text, MAX_MACAROON)
-        raw = unpack(packed, MAX_MACAROON)
+        raw = unpack(packed, MAX_MACAROON, MAX_ELEMENTS)
         if type(raw) is not list or not raw or not is_uint(raw[0], MAX_KIND):
             return None
         (meant,) = decode([raw])

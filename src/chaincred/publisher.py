@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Final
 
+from chaincred.encoding import is_uint, require_seconds
 from chaincred.errors import ListRefused
 from chaincred.idtable import IdTable
 from chaincred.keys import Context, PublicKey, SigningKey
 from chaincred.revocation import (
+    FOREVER,
     GRACE,
+    MAX_ENTRIES,
+    MAX_IDS,
+    MAX_ISSUERS,
     Entry,
     Head,
     Issuers,
@@ -19,6 +25,7 @@ from chaincred.revocation import (
     Snapshot,
     Update,
     list_id,
+    lives,
 )
 
 FRESH_FOR: Final = 300
@@ -29,19 +36,21 @@ FRESH_FOR: Final = 300
 class RevocationList:
     """An append-only list: a snapshot it begins from, and the entries since.
 
-    Immutable: `revoke` and `compact` return the next list. Entries leave only by `compact`, and
-    only when what they killed has died by itself; nothing un-revokes.
+    Immutable: `revoke` and `compact` return the next list, which is the one to keep; a verifier
+    that has seen the next one refuses the old one. Entries leave only by `compact`, and only when
+    what they killed has died by itself; nothing un-revokes.
     """
 
     base: Snapshot
     entries: tuple[Entry, ...]
-    places: tuple[Place, ...]
+    place: Place
 
     @classmethod
     def begin(cls, key: SigningKey, *, now: int) -> RevocationList:
         """A new list, named after the key that begins it."""
+        require_seconds(now)
         place = Place.start(list_id(key.public_key))
-        return cls(Snapshot(place, now, Issuers({}), IdTable.empty()), (), (place,))
+        return cls(Snapshot(place, now, Issuers({}), IdTable.empty()), (), place)
 
     @classmethod
     def resume(cls, data: bytes, keys: Sequence[PublicKey]) -> RevocationList:
@@ -65,43 +74,49 @@ class RevocationList:
         update = Update.from_bytes(data)
         if not update.snapshot:
             raise ListRefused("list_malformed", "an update without a snapshot is not a whole list")
-        held = cls.from_snapshot(Snapshot.from_body(Signed.from_bytes(update.snapshot).body))
-        for entry in update.entries:
-            held = held.revoke(Entry.from_bytes(entry))
+        base = Snapshot.from_body(Signed.from_bytes(update.snapshot).body)
+        place = reduce(Place.after, update.entries, base.place)
         head = Head.from_body(Signed.from_bytes(update.head).body)
-        if update.start != held.base.place.seq or head.place != held.place:
+        if update.start != base.place.seq or head.place != place:
             raise ListRefused("list_forked", "the entries do not lead to the head")
-        return held
+        return cls(base, tuple(map(Entry.from_bytes, update.entries)), place)
 
     @classmethod
     def from_snapshot(cls, base: Snapshot) -> RevocationList:
         """A list that goes on from a snapshot."""
-        return cls(base, (), (base.place,))
-
-    @property
-    def place(self) -> Place:
-        return self.places[-1]
+        return cls(base, (), base.place)
 
     def revoke(self, entry: Entry) -> RevocationList:
-        """This list and one more entry."""
+        """This list and one more entry. Raises ValueError when it is time to compact."""
+        if len(self.entries) == MAX_ENTRIES:
+            raise ValueError(f"{MAX_ENTRIES} entries since the snapshot: compact first")
         place = self.place.after(entry.to_bytes())
-        return replace(self, entries=(*self.entries, entry), places=(*self.places, place))
+        return replace(self, entries=(*self.entries, entry), place=place)
 
     def compact(self, now: int) -> RevocationList:
-        """The same list with its entries in the snapshot, without those that have died."""
-        issuers, table = apply(self.base, self.entries)
-        kept = {key: held for key, held in issuers.by_id.items() if held[0] >= now - GRACE}
-        alive = Snapshot(self.place, now, Issuers(kept), table.alive(now - GRACE))
-        return self.from_snapshot(alive)
+        """The same list with its entries in the snapshot, without those that have died.
+
+        Raises ValueError if more are alive than a snapshot holds.
+        """
+        require_seconds(now)
+        whole = self.base.after(self.entries)
+        kept = {key: held for key, held in whole.issuers.by_id.items() if lives(held[0], now)}
+        table = whole.table.alive(min(now - GRACE, FOREVER))
+        if len(kept) > MAX_ISSUERS or len(table) > MAX_IDS:
+            raise ValueError(f"at most {MAX_ISSUERS} issuers and {MAX_IDS} other ids")
+        return self.from_snapshot(Snapshot(self.place, now, Issuers(kept), table))
 
     def publish(
         self, key: SigningKey, *, now: int, since: int | None = None, fresh_for: int = FRESH_FOR
     ) -> bytes:
         """A packed update, its head signed by `key` and fresh for `fresh_for` seconds.
 
-        Without `since` it is the whole list; else what follows entry number `since`, which is a
-        mere heartbeat if that is all there is. Raises ValueError if the list does not reach back.
+        Without `since` it is the whole list; else what follows entry number `since`. Raises
+        ValueError if the list does not reach back so far, or would never be fresh.
         """
+        require_seconds(now)
+        if not is_uint(fresh_for) or fresh_for == 0:
+            raise ValueError("a head is fresh for a positive number of seconds")
         head = Head(self.place, now, now + fresh_for).sign(key)
         start = self.base.place.seq
         snapshot = self.base.sign(key) if since is None else b""
@@ -111,14 +126,6 @@ class RevocationList:
         entries = tuple(entry.to_bytes() for entry in self.entries[since - start :])
         return Update(snapshot, since, entries, head).to_bytes()
 
-
-def apply(base: Snapshot, entries: tuple[Entry, ...]) -> tuple[Issuers, IdTable]:
-    """What is revoked by a snapshot and the entries after it."""
-    issuers = base.issuers
-    added: dict[bytes, int] = {}
-    for entry in entries:
-        if entry.before is not None:
-            issuers = issuers.adding(entry)
-        else:
-            added[entry.id] = max(entry.until, added.get(entry.id, 0))
-    return issuers, base.table.adding(added)
+    def heartbeat(self, key: SigningKey, *, now: int, fresh_for: int = FRESH_FOR) -> bytes:
+        """An update that says only that nothing is new, for views that hold every entry."""
+        return self.publish(key, now=now, since=self.place.seq, fresh_for=fresh_for)

@@ -16,14 +16,16 @@ class ReplayMemory(Protocol):
         """Adds `key` (48 bytes), to be kept until the second `until`, inclusive.
 
         True if it was not there. One atomic step: of two callers with one key, one gets True.
-        False also for what may have been forgotten already, and when there is no room.
+        False also for what may have been forgotten already, and when there is no room. A store
+        that cannot answer raises: then the proof is refused.
         """
 
 
 class InMemoryReplay:
     """A replay memory for one process, safe between threads; adding and forgetting are O(1).
 
-    It restarts empty: a process that restarts within a proof's window can be shown it again.
+    A clock that jumps ahead makes it refuse everything until that time comes. It restarts empty:
+    a process that restarts within a proof's window can be shown it again.
     """
 
     def __init__(self, capacity: int = CAPACITY) -> None:

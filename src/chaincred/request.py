@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
+from hashlib import sha256
+from types import MappingProxyType
 from typing import Any, Final
 
 from chaincred.encoding import canonical, is_text, pack
@@ -41,6 +43,9 @@ class Effect(IntEnum):
 class Request:
     """One call: a tool, on a resource, with an effect, arguments, a task and a context.
 
+    Holder and server each make one, and a proof holds only if their bytes are equal: let one
+    function, used by both, turn a call into a request. Immutable.
+
     `tool` and `resource` are names in normal form, `context` is 32 bytes or empty. The arguments
     are copied, and spelled so that equal requests have equal bytes (`packed`).
 
@@ -49,7 +54,7 @@ class Request:
     bytes, since those are the server's own.
     """
 
-    __slots__ = ("args", "context", "effect", "packed", "resource", "task", "tool")
+    __slots__ = ("_args", "_context", "_effect", "_packed", "_resource", "_task", "_tool")
 
     def __init__(
         self,
@@ -71,16 +76,51 @@ class Request:
             raise Malformed("the context is not 0 or 32 bytes")
         if not isinstance(args, Mapping | None):
             raise Malformed("the arguments are not a map")
-        self.tool = tool
-        self.effect = Effect.named(effect)
-        self.resource = resource
+        self._tool = tool
+        self._effect = Effect.named(effect)
+        self._resource = resource
         # Depth 2: the request's own array is the first level.
-        self.args: dict[str, Any] = canonical({} if args is None else args, depth=2)
-        self.task = task
-        self.context = context
-        self.packed = pack([tool, resource, int(self.effect), self.args, task, context])
-        if len(self.packed) > MAX_REQUEST:
+        spelled = canonical({} if args is None else args, depth=2)
+        self._args = MappingProxyType(spelled)
+        self._task = task
+        self._context = context
+        self._packed = pack([tool, resource, int(self._effect), spelled, task, context])
+        if len(self._packed) > MAX_REQUEST:
             raise Malformed(f"a request of more than {MAX_REQUEST} bytes")
+
+    # Read only: caveats are asked of these fields, the proof of the bytes that were made of them.
+    @property
+    def tool(self) -> str:
+        return self._tool
+
+    @property
+    def effect(self) -> Effect:
+        return self._effect
+
+    @property
+    def resource(self) -> str:
+        return self._resource
+
+    @property
+    def args(self) -> Mapping[str, Any]:
+        return self._args
+
+    @property
+    def task(self) -> str:
+        return self._task
+
+    @property
+    def context(self) -> bytes:
+        return self._context
+
+    @property
+    def packed(self) -> bytes:
+        return self._packed
+
+    @property
+    def digest(self) -> bytes:
+        """32 bytes to compare in the logs of both sides when a proof does not fit a request."""
+        return sha256(self._packed).digest()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Request) and self.packed == other.packed

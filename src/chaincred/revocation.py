@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final
 
 from chaincred.chain import Chain
-from chaincred.encoding import is_text, is_uint, pack, unpack
+from chaincred.encoding import MAX_OUTER, MAX_TIME, is_text, is_uint, pack, unpack, unpack_flat
 from chaincred.errors import ListRefused, Malformed
 from chaincred.idtable import ID_SIZE, IdTable
 from chaincred.keys import SIGNATURE_SIZE, Context, PublicKey, SigningKey
@@ -52,6 +52,11 @@ def task_id(task: str) -> bytes:
 def list_id(first_key: PublicKey) -> bytes:
     """16 bytes that name the list begun under this list key."""
     return sha256(b"chaincred/v1/list\0" + bytes(first_key)).digest()[:ID_SIZE]
+
+
+def lives(until: int, now: int) -> bool:
+    """Whether an entry still has to be on the list at the second `now`."""
+    return until == FOREVER or until >= now - GRACE
 
 
 def first_hash(list_id: bytes) -> bytes:
@@ -126,9 +131,13 @@ class Entry:
 
     @classmethod
     def issuer(
-        cls, key: PublicKey, *, before: int, until: int = FOREVER, reason: str = ""
+        cls, key: PublicKey, *, before: int = MAX_TIME, until: int = FOREVER, reason: str = ""
     ) -> Entry:
-        """Kills every chain that this root key issued before the second `before`."""
+        """Kills every chain that this root key says it issued before the second `before`.
+
+        A thief of the key writes what time it likes: then leave `before` out, which kills
+        everything under the key for good.
+        """
         return cls(_ISSUER, key_id(key), until, reason, before)
 
     @classmethod
@@ -214,11 +223,13 @@ class Issuers:
 
     by_id: dict[bytes, tuple[int, int]]
 
-    def adding(self, entry: Entry) -> Issuers:
-        """These and one more entry, which lengthens what is there and never shortens it."""
-        until, before = self.by_id.get(entry.id, (0, 0))
-        longest = (max(until, entry.until), max(before, entry.before or 0))
-        return Issuers({**self.by_id, entry.id: longest})
+    def adding(self, entries: Iterable[Entry]) -> Issuers:
+        """These and more entries, which lengthen what is there and never shorten it."""
+        by_id = dict(self.by_id)
+        for entry in entries:
+            until, before = by_id.get(entry.id, (0, 0))
+            by_id[entry.id] = (max(until, entry.until), max(before, entry.before or 0))
+        return Issuers(by_id)
 
     def to_wire(self) -> list[list[Any]]:
         return [[key, *self.by_id[key]] for key in sorted(self.by_id)]
@@ -248,6 +259,17 @@ class Snapshot:
     issuers: Issuers
     table: IdTable
 
+    def after(self, entries: Iterable[Entry]) -> Snapshot:
+        """What is revoked once `entries` have been made as well."""
+        issuers: list[Entry] = []
+        added: dict[bytes, int] = {}
+        for entry in entries:
+            if entry.before is not None:
+                issuers.append(entry)
+            else:
+                added[entry.id] = max(entry.until, added.get(entry.id, 0))
+        return replace(self, issuers=self.issuers.adding(issuers), table=self.table.adding(added))
+
     def sign(self, key: SigningKey) -> bytes:
         """The packed snapshot, `[body, signature]`."""
         ids, untils = self.table.to_columns()
@@ -256,7 +278,7 @@ class Snapshot:
 
     @classmethod
     def from_body(cls, body: bytes) -> Snapshot:
-        fields = _unpack(body, MAX_UPDATE)
+        fields = _unpack(body, MAX_UPDATE, MAX_ISSUERS)
         if type(fields) is not list or len(fields) != 7 or not is_uint(fields[3]):
             raise ListRefused("list_malformed", "a snapshot is an array of 7")
         place = Place.from_wire(fields[:3])
@@ -302,9 +324,13 @@ class Update:
     @classmethod
     def from_bytes(cls, data: bytes) -> Update:
         """The update that `data` packs. Raises ListRefused (`list_malformed`)."""
-        match _unpack(data, MAX_UPDATE):
+        try:
+            parts = unpack_flat(data, MAX_UPDATE, MAX_ENTRIES)
+        except Malformed as error:
+            raise ListRefused("list_malformed", str(error)) from error
+        match parts:
             case [bytes(snapshot), start, list(entries), bytes(head)] if is_uint(start):
-                if len(entries) <= MAX_ENTRIES and all(type(each) is bytes for each in entries):
+                if all(type(each) is bytes for each in entries):
                     return cls(snapshot, start, tuple(entries), head)
         raise ListRefused("list_malformed", "an update is [snapshot, from, entries, head]")
 
@@ -335,8 +361,8 @@ def _sign(context: Context, key: SigningKey, body: bytes) -> bytes:
     return pack([body, key.sign(context, sha256(body).digest())])
 
 
-def _unpack(data: bytes, limit: int) -> Any:
+def _unpack(data: bytes, limit: int, longest: int = MAX_OUTER) -> Any:
     try:
-        return unpack(data, limit)
+        return unpack(data, limit, longest)
     except Malformed as error:
         raise ListRefused("list_malformed", str(error)) from error

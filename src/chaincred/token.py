@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from chaincred.authority import Authority
 from chaincred.block import MAX_TOKEN, NONCE_SIZE, Block, Statement
-from chaincred.caveats import MAX_BLOCKS, Caveat, Expires, MaxHops, Task, decode
+from chaincred.caveats import MAX_BLOCKS, Caveat, Expires, MaxHops, NotBuilt, Task, Unknown, decode
 from chaincred.chain import Chain
 from chaincred.encoding import from_text, pack, to_text, unpack
 from chaincred.errors import Malformed
@@ -50,22 +50,25 @@ class Hop:
 
 
 class Token:
-    """A chain of blocks, each naming a holder and adding caveats. Immutable; safe to log.
+    """A chain of blocks, each naming a holder and adding caveats. Immutable; safe to log."""
 
-    `caveats` are those of each block, in order. `root_expires_at` is the earliest expiry that
-    block 0 sets, in seconds.
-    """
+    __slots__ = ("_authority", "_caveats", "_chain", "_footing", "_root_expires_at")
 
-    __slots__ = ("_authority", "_footing", "caveats", "chain", "root_expires_at")
-
-    def __init__(self, chain: Chain, caveats: Caveats | None = None) -> None:
-        self.chain = chain
-        self.caveats = caveats or tuple([decode(block.caveats) for block in chain.blocks])
-        expiries = [caveat.at for caveat in self.caveats[0] if isinstance(caveat, Expires)]
+    def __init__(self, chain: Chain, parent: Token | None = None) -> None:
+        """The token of `chain`; `parent` is the one it goes on from, which is read already."""
+        if parent is None:
+            caveats = tuple([decode(block.caveats) for block in chain.blocks])
+        elif parent.chain.links == chain.links[:-1]:
+            caveats = (*parent.caveats, decode(chain.blocks[-1].caveats))
+        else:
+            raise ValueError("the chain does not go on from its parent")
+        expiries = [caveat.at for caveat in caveats[0] if isinstance(caveat, Expires)]
         if not expiries:
             raise Malformed("a root without Expires")
-        self.root_expires_at = min(expiries)
-        self._authority: Authority | None = None
+        self._chain = chain
+        self._caveats: Caveats = caveats
+        self._root_expires_at = min(expiries)
+        self._authority = parent.authority.narrowed(caveats[-1]) if parent else None
         self._footing: Footing | None = None
 
     @classmethod
@@ -77,15 +80,17 @@ class Token:
         agent: str,
         purpose: str,
         now: int,
-        caveats: Sequence[Caveat] = (),
+        caveats: Sequence[Caveat],
         lifetime: int = LIFETIME,
         max_hops: int = HOPS,
     ) -> Token:
         """A new chain for `holder`, called `agent`, to do `purpose`.
 
-        It expires `lifetime` seconds after `now` and may be passed on `max_hops` times; further
-        caveats only narrow it. Raises ValueError if it could never be used.
+        It expires `lifetime` seconds after `now` and may be passed on `max_hops` times. `caveats`
+        say what else it is for; without any, it is for everything. Raises ValueError if it could
+        never be used.
         """
+        _require_built(caveats)
         limits = [Expires(now + lifetime), MaxHops(max_hops)]
         statement = _statement(holder, agent, purpose, [*limits, *caveats], now)
         block = statement.root(root_key, secrets.token_bytes(NONCE_SIZE))
@@ -107,6 +112,7 @@ class Token:
         it asks for a later expiry than this token has.
         """
         self.require_holder(key)
+        _require_built(caveats)
         own = self.authority
         for caveat in caveats:
             if isinstance(caveat, Expires) and caveat.at > own.expires_at:
@@ -117,10 +123,7 @@ class Token:
         if len(self.chain.blocks) == MAX_BLOCKS:
             raise ValueError(f"a token has at most {MAX_BLOCKS} blocks")
         block = statement.hop(key, self.chain.links[-1])
-        added = decode(block.caveats)
-        child = Token(self.chain.followed_by(block), (*self.caveats, added))
-        child._authority = own.narrowed(added)
-        return _usable(child, now)
+        return _usable(Token(self.chain.followed_by(block), self), now)
 
     def present(
         self, key: SigningKey, request: Request, *, audience: str, now: int
@@ -133,6 +136,26 @@ class Token:
         self.require_holder(key)
         proof = Proof.sign(key, self.chain.links[-1], request, audience=audience, now=now)
         return Presentation(self.to_bytes(), proof)
+
+    # Read only: a verifier remembers tokens, and hands out the ones it remembers.
+    @property
+    def chain(self) -> Chain:
+        return self._chain
+
+    @property
+    def caveats(self) -> Caveats:
+        """Those of each block, in order."""
+        return self._caveats
+
+    @property
+    def root_expires_at(self) -> int:
+        """The earliest expiry that block 0 sets, in seconds."""
+        return self._root_expires_at
+
+    @property
+    def root_id(self) -> bytes:
+        """32 bytes: the name of the whole tree, and what to revoke to end it."""
+        return self._chain.root_id
 
     @property
     def authority(self) -> Authority:
@@ -215,6 +238,14 @@ def _statement(
     holder: PublicKey, agent: str, purpose: str, caveats: Sequence[Caveat], now: int
 ) -> Statement:
     return Statement(now, holder, agent, purpose, [caveat.to_wire() for caveat in caveats])
+
+
+def _require_built(caveats: Sequence[Caveat]) -> None:
+    # Of a parent they are passed on: another verifier may know them.
+    for caveat in caveats:
+        if isinstance(caveat, NotBuilt | Unknown):
+            message = f"{caveat.name} is not built yet: it forbids everything"
+            raise ValueError(message)  # noqa: TRY004 - the type is right, the time is not
 
 
 def _usable(token: Token, now: int) -> Token:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from chaincred.caveats import MAX_AUDIENCE, Asked
-from chaincred.encoding import is_text, is_uint
+from chaincred.encoding import is_text, is_uint, require_seconds
 from chaincred.errors import (
     CaveatRefused,
     ChaincredError,
@@ -30,8 +30,8 @@ from chaincred.view import SKEW, Freshness, RevocationView
 
 MAX_LIFETIME: Final = 86_400
 """Seconds a root block may live unless the verifier is told otherwise: one day."""
-REMEMBERED: Final = 1024
-"""Chains remembered: at most some 50 MB of the largest, a few MB of ordinary ones."""
+REMEMBERED: Final = 2**20
+"""Packed bytes of chains remembered: some 1,500 ordinary ones, and at most 64 MB once read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def unrevocable(*, max_lifetime: int) -> Unrevocable:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """An admitted request: who asked, and through whom. Only a verifier makes one.
+    """An admitted request: who asked, and through whom. What `Verifier.verify` returns.
 
     `list_seq` and `list_age` (seconds) are those of the revocation list that was asked, None for
     an unrevocable root.
@@ -108,8 +108,9 @@ class Verifier:
     `roots` names each trusted root key and what answers for its revocations: a view of its list,
     or `unrevocable(...)`. `replay` is shared by all that verify for this audience. `freshness`
     says how old a list may be for each effect; `max_lifetime` (seconds) how long a root block
-    may live; `policy`, if given, has the last word and admits with exactly True. `remember` is
-    how many chains are kept whose signatures were found right.
+    may live; `policy`, if given, has the last word and admits with exactly True: it sees what is
+    not admitted yet. `remember` is how many packed bytes of chains are kept whose signatures were
+    found right. Raises TypeError or ValueError for what could never answer.
     """
 
     def __init__(
@@ -125,6 +126,13 @@ class Verifier:
     ) -> None:
         if not is_text(audience, 1, MAX_AUDIENCE):
             raise ValueError("the name of an audience is a text of 1 to 256 bytes")
+        for root, view in roots.items():
+            if not isinstance(root, PublicKey):
+                raise TypeError("a root is a PublicKey")
+            if not isinstance(view, RevocationView | Unrevocable):
+                raise TypeError("for a root answers a RevocationView, or unrevocable(...)")
+        if not is_uint(max_lifetime) or not is_uint(remember):
+            raise ValueError("max_lifetime is in seconds and remember in bytes")
         self._audience = audience
         self._roots = dict(roots)
         self._replay = replay
@@ -139,7 +147,7 @@ class Verifier:
         `presentation` is a `cc1p_` text, `request` what the server is about to do, `now` the
         time in whole seconds.
         """
-        _require_seconds(now)
+        require_seconds(now)
 
         # 1. malformed
         presented = Presentation.parse(presentation)
@@ -149,11 +157,14 @@ class Verifier:
 
         # 2. untrusted, broken_chain
         if known is None:
-            self._check_signatures(presented.token, token)
+            signed = self._remembered.signed_blocks(token.chain)
+            token.chain.check_signatures(self._roots, signed)
 
         # 3. proof_audience, proof_time, proof_signature, proof_replayed
         self._check_proof(token, proof, request, now)
         self._check_replay(token, proof, now)
+        if known is None:
+            self._remembered.add(presented.token, token)
 
         # 4. stale, revoked
         verified = self._check_list(token, request, now)
@@ -168,11 +179,12 @@ class Verifier:
         return verified
 
     def explain(self, presentation: str, request: Request, *, now: int) -> Explanation:
-        """Every reason to refuse, not only the first. Admits nobody and changes nothing.
+        """Every reason to refuse, not only the first. Admits nobody.
 
-        Replays are not looked for: what is explained was usually verified, and refused, before.
+        Changes nothing, but asks the policy if nothing else refuses. Replays are not looked for:
+        what is explained was usually verified, and refused, before.
         """
-        _require_seconds(now)
+        require_seconds(now)
         try:
             presented = Presentation.parse(presentation)
             token = Token.from_bytes(presented.token)
@@ -199,11 +211,6 @@ class Verifier:
                 refusals.append(error)
         return Explanation(tuple(refusals), failures, token.hops)
 
-    def _check_signatures(self, data: bytes, token: Token) -> None:
-        known = self._remembered.signed_blocks(token.chain)
-        token.chain.check_signatures(self._roots, known)
-        self._remembered.add(data, token)
-
     def _check_proof(self, token: Token, proof: Proof, request: Request, now: int) -> None:
         if proof.audience != self._audience:
             raise ProofRefused("proof_audience", f"made for {proof.audience!r}")
@@ -214,9 +221,13 @@ class Verifier:
 
     def _check_replay(self, token: Token, proof: Proof, now: int) -> None:
         key = token.chain.links[-1] + proof.nonce
+        try:
+            new = self._replay.add(key, proof.issued_at + WINDOW, now)
+        except Exception as error:
+            raise ProofRefused("proof_replayed", "the replay memory failed") from error
         # Exactly True: a store that answers anything else has not said that the proof is new.
-        if self._replay.add(key, proof.issued_at + WINDOW, now) is not True:
-            raise ProofRefused("proof_replayed", "seen before, or no room to remember it")
+        if new is not True:
+            raise ProofRefused("proof_replayed", "seen before, or the memory is full or ahead")
 
     def _check_list(self, token: Token, request: Request, now: int) -> Verified:
         view = self._roots[token.chain.issuer]
@@ -254,8 +265,3 @@ class Verifier:
             raise PolicyRefused("the policy failed") from error
         if answer is not True:
             raise PolicyRefused("the policy did not agree")
-
-
-def _require_seconds(now: int) -> None:
-    if not is_uint(now):
-        raise TypeError("now is whole seconds since 1970")

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from chaincred.encoding import require_seconds
 from chaincred.errors import ListRefused, Revoked, Stale
-from chaincred.idtable import IdTable
+from chaincred.idtable import ID_SIZE, IdTable
 from chaincred.keys import Context, PublicKey
-from chaincred.publisher import apply
 from chaincred.request import Effect
 from chaincred.revocation import (
     Entry,
@@ -46,7 +46,7 @@ class FloorStore(Protocol):
 
 
 class Footed(Protocol):
-    """A chain in some form, that knows what it stands on."""
+    """A chain in some form, that works out what it stands on when it is asked."""
 
     @property
     def footing(self) -> Footing: ...
@@ -126,8 +126,9 @@ class RevocationView:
     def update(self, data: bytes, *, now: int) -> None:
         """Relies on the packed update `data` from now on.
 
-        Raises ListRefused, and then holds what it held before.
+        Raises ListRefused, or what the floor's store raises, and then holds what it held before.
         """
+        require_seconds(now)
         # One at a time: of two that both pass the floor, the older could be adopted last.
         with self._updating:
             self._update(data, now)
@@ -137,11 +138,6 @@ class RevocationView:
         update = Update.from_bytes(data)
         signed_head = Signed.from_bytes(update.head)
         signed_snapshot = Signed.from_bytes(update.snapshot) if update.snapshot else None
-        head = Head.from_body(signed_head.body)
-        snapshot = Snapshot.from_body(signed_snapshot.body) if signed_snapshot else None
-        entries = tuple(Entry.from_bytes(entry) for entry in update.entries)
-        if snapshot and snapshot.place.seq != update.start:
-            raise ListRefused("list_malformed", "the entries do not begin at the snapshot")
 
         # 2. list_untrusted
         signed = [(Context.HEAD, signed_head)]
@@ -150,45 +146,54 @@ class RevocationView:
         if not all(each.is_signed_by(context, self._keys) for context, each in signed):
             raise ListRefused("list_untrusted", "not signed by a key of this list")
 
-        # 3. list_other
+        # 3. list_malformed: what is long and nested is read only once it is known to be signed.
+        head = Head.from_body(signed_head.body)
+        snapshot = Snapshot.from_body(signed_snapshot.body) if signed_snapshot else None
+        if snapshot and snapshot.place.seq != update.start:
+            raise ListRefused("list_malformed", "the entries do not begin at the snapshot")
+        entries = tuple(Entry.from_bytes(entry) for entry in update.entries)
+
+        # 4. list_other
         named = {head.place.list_id} | ({snapshot.place.list_id} if snapshot else set())
         if named != {self.list_id}:
-            raise ListRefused("list_other", "an update of another list")
+            raise ListRefused(
+                "list_other", "an update of another list; after a rotation, give list_id"
+            )
 
-        # 4. list_future
+        # 5. list_future
         if max(head.issued_at, snapshot.taken_at if snapshot else 0) > now + SKEW:
             raise ListRefused("list_future", "signed in the future")
 
-        # 5. list_rollback
+        # 6. list_rollback
         floor = self._floor
         if head.place.seq < floor.place.seq or head.issued_at < floor.issued_at:
             raise ListRefused("list_rollback", f"older than number {floor.place.seq} of the floor")
 
-        # 6. list_gap
+        # 7. list_gap
         held = self._held
         if snapshot is None and update.start != held.place.seq:
             raise ListRefused("list_gap", f"begins at {update.start}, held is {held.place.seq}")
         if update.start + len(entries) != head.place.seq:
             raise ListRefused("list_gap", "the entries do not reach the head")
 
-        # 7. list_forked
+        # 8. list_forked
         base = snapshot or Snapshot(held.place, now, held.issuers, held.table)
         self._check_past(base.place, update.entries, head.place)
 
-        # 8. list_missing
-        issuers, table = apply(base, entries)
-        if snapshot and self._misses(issuers, table, now):
+        # 9. list_missing
+        whole = base.after(entries)
+        if snapshot and self._misses(whole.issuers, whole.table, now):
             raise ListRefused("list_missing", "an entry has gone or was shortened before its time")
 
-        # 9. list_stale
+        # 10. list_stale
         if head.fresh_until <= now:
             raise ListRefused("list_stale", f"fresh until {head.fresh_until}")
 
-        # 10. First the disk, then memory: a crash in between must not forget what was relied on.
+        # 11. First the disk, then memory: a crash in between must not forget what was relied on.
         new_floor = Floor(head.place, head.issued_at)
         self._floor_store.save(new_floor.to_bytes())
         self._floor = new_floor
-        self._held = _Held(head.place, issuers, table, head)
+        self._held = _Held(head.place, whole.issuers, whole.table, head)
 
     def require_fresh(self, effect: Effect, freshness: Freshness, now: int) -> None:
         """Raises Stale unless the list is recent enough for `effect`."""
@@ -196,7 +201,7 @@ class RevocationView:
         if head is None:
             raise Stale("no revocation list has been seen yet")
         if now < head.issued_at - SKEW or now >= head.fresh_until:
-            raise Stale(f"the list is not fresh at {now}")
+            raise Stale(f"the list is fresh until {head.fresh_until}, it is {now}")
         age, limit = now - head.issued_at, freshness.limit(effect)
         if age > limit:
             raise Stale(f"the list is {age} s old, {effect.label} allows {limit} s")
@@ -205,6 +210,7 @@ class RevocationView:
         """Raises Revoked if the list names what a chain stands on, or the request's task."""
         held = self._held
         if not held.issuers.by_id and not len(held.table):
+            # Most lists are empty most of the time, and a footing costs a hash for each block.
             return
         footing = chain.footing
         _, before = held.issuers.by_id.get(footing.issuer, (0, 0))
@@ -217,6 +223,8 @@ class RevocationView:
 
     def holds(self, id: bytes) -> bool:
         """Whether the 16-byte id of a chain, holder, issuer or task is on the list."""
+        if len(id) != ID_SIZE:
+            raise ValueError("an id is 16 bytes")
         return id in self._held.issuers.by_id or self._held.table.until(id) is not None
 
     def _check_past(self, start: Place, entries: Sequence[bytes], head: Place) -> None:

@@ -96,12 +96,14 @@ def args_forbid_nothing_of(word: str) -> Callable[[pytest.MonkeyPatch], None]:
     """What `Args` forbids is passed over where it begins with `word`."""
 
     def broken(patch: pytest.MonkeyPatch) -> None:
-        forbidden = Args._forbidden
+        faults = Args._faults
         patch.setattr(
             Args,
-            "_forbidden",
-            lambda self, args: [f for f in forbidden(self, args) if not f.startswith(word)],
+            "_faults",
+            lambda self, args: (f for f in faults(self, args) if not f.startswith(word)),
         )
+        if word.startswith("also"):
+            patch.setattr(Args, "_has_others", always(False))
 
     return broken
 

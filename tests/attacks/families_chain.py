@@ -14,7 +14,6 @@ from chaincred.chain import Chain
 from chaincred.keys import Context
 from chaincred.proof import Proof
 from chaincred.remembered import RememberedChains
-from chaincred.token import Token
 from tests.attacks.cast import (
     BLOCK,
     CONTEXTS,
@@ -181,13 +180,15 @@ def signatures_are_not_compared(patch: pytest.MonkeyPatch) -> None:
 
 
 def chains_are_remembered_too_early(patch: pytest.MonkeyPatch) -> None:
-    checked = Verifier._check_signatures
+    checked = RememberedChains.signed_blocks
 
-    def check(self: Verifier, data: bytes, token: Token) -> None:
-        self._remembered.add(data, token)
-        checked(self, data, token)
+    def known(self: RememberedChains, chain: Chain) -> int:
+        count = checked(self, chain)
+        signatures = tuple(block.signature for block in chain.blocks)
+        self._prefixes.update((link, signatures[:n]) for n, link in enumerate(chain.links, 1))
+        return count
 
-    patch.setattr(Verifier, "_check_signatures", check)
+    patch.setattr(RememberedChains, "signed_blocks", known)
 
 
 def a_known_prefix_answers_for_the_rest(patch: pytest.MonkeyPatch) -> None:

@@ -100,7 +100,7 @@ def test_a_presentation_shows_its_proof_but_cannot_check_it():
 
 
 def test_a_bearer_token_shows_its_chain_and_never_its_key(desk):
-    bearer = Bearer.issue(ROOT, agent="helper", purpose="p", now=NOW)
+    bearer = Bearer.issue(ROOT, agent="helper", purpose="p", now=NOW, caveats=[])
     (desk / "helper.bearer").write_text(bearer.reveal())
     result = typed("inspect helper.bearer")
     assert result.exit_code == 0 and "whoever has the text holds it" in result.stdout
@@ -155,8 +155,8 @@ def test_nothing_in_a_token_does_more_than_be_read(field):
 
 
 def test_letters_that_join_or_vanish_are_shown_as_numbers():
-    hidden = forged(agent="plan\u200bner", purpose="\u00a0")
-    assert r"└─ plan\u200bner: \xa0" in ok(f"inspect {hidden}")
+    hidden = forged(agent="plan\u3000ner", purpose="\u00a0")
+    assert r"└─ plan\u3000ner: \xa0" in ok(f"inspect {hidden}")
 
 
 @pytest.mark.parametrize("text", ["", "cc1_", "cc1_!", "cc1p_AAAA", "hello", "cc1_é"])
@@ -210,7 +210,13 @@ def test_a_terminal_without_the_letters_still_gets_an_answer(desk):
 def test_the_deepest_chain_is_drawn():
     holders = [key_of(str(number)) for number in range(16)]
     token = Token.issue(
-        ROOT, holder=holders[0].public_key, agent="0", purpose="", now=NOW, max_hops=15
+        ROOT,
+        holder=holders[0].public_key,
+        agent="0",
+        purpose="",
+        now=NOW,
+        caveats=[],
+        max_hops=15,
     )
     for own, following in itertools.pairwise(holders):
         token = token.attenuate(own, holder=following.public_key, agent="x", purpose="", now=NOW)

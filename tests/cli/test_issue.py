@@ -8,12 +8,12 @@ from chaincred import (
     Args,
     Audience,
     Bearer,
-    Budget,
     Context,
     Expires,
     Host,
     MaxEffect,
     MaxHops,
+    NotBefore,
     Optional,
     PathBelow,
     Resources,
@@ -42,7 +42,7 @@ def test_every_option_that_narrows_becomes_its_caveat(desk):
         ok(
             f"{TO_PLANNER} --lifetime 2h --max-hops 0 --effect write --audience a --audience b "
             f"--task t --context {digest} --arg path=below:docs --arg 'url?=host:a.example' "
-            """--closed --caveat '{"kind": "Budget", "unit": "eur", "limit": 5}'"""
+            """--closed --caveat '{"kind": "NotBefore", "at": 5}'"""
         )
     )
     arguments = {"path": PathBelow("docs"), "url": Optional(Host(["a.example"]))}
@@ -54,7 +54,7 @@ def test_every_option_that_narrows_becomes_its_caveat(desk):
         Task("t"),
         Context(bytes.fromhex(digest)),
         Args(arguments, closed=True),
-        Budget("eur", 5),
+        NotBefore(5),
     )
 
 

@@ -81,6 +81,9 @@ RIGHT_IN_ROOT: tuple[tuple[str, str, int, Value], ...] = (
 
 # Rows: name, what is wrong, and the caveat.
 WRONG_CAVEATS: tuple[tuple[str, str, Value], ...] = (
+    ("unknown-of-257", "257 elements in an array", [200, [0] * 257]),
+    ("unknown-of-257-itself", "a caveat of 257 elements", [200] + [0] * 256),
+    ("tools-257", "257 tools", [2, [f"t{n:03}" for n in range(257)]]),
     ("kind-negative", "a caveat's kind below 0", [-1]),
     ("kind-256", "a caveat's kind past 255", [256]),
     ("kind-true", "a caveat's kind that is true", [True]),
@@ -100,6 +103,8 @@ RIGHT_CAVEATS: tuple[tuple[str, str, Value], ...] = (
     ("unknown-255", "the last kind there can be, yet unknown", [255]),
     ("unknown-13", "the first kind that is not known", [13, 1, "a", b"b", True, []]),
     ("unknown-of-depth-16", "16 deep", [200, Raw(b"\x91" * 12 + b"\x90")]),
+    ("unknown-of-256", "256 elements in an array", [200, [0] * 256]),
+    ("tools-256", "256 tools", [2, [f"t{n:03}" for n in range(256)]]),
     ("unknown-with-any-text", "a str need not be a text here", [200, "\u202e\n"]),
 )
 

@@ -100,7 +100,8 @@ def _heads() -> Iterator[Vector]:
     yield _head("trailing-byte", "a byte follows the head", HEAD + b"\0")
     yield _head("empty", "a head of nothing", b"")
     long_header = b"\xdc\x00\x05" + pack(body)[1:]
-    yield _head("long-header", "a body with a long header", pack([long_header, signature]))
+    sealed = TWO.sealed("head", Raw(long_header))
+    yield _head("long-header", "a body with a long header", sealed)
 
 
 def _snapshots() -> Iterator[Vector]:
@@ -200,7 +201,13 @@ def _others() -> Iterator[Vector]:
     about = "a head that is malformed and not signed by this list"
     bad = replace(TWO, signer=MALLORY).head(NOW - 2, NOW - 2)
     update = TWO.update(head=bad)
-    yield refused("malformed-and-untrusted", about, "list_malformed", update)
+    yield refused("malformed-and-untrusted", about, "list_untrusted", update)
+    about = "an entry is malformed and the head is not signed by this list"
+    update = raw_update(b"", 0, [b"\xc0"], replace(TWO, signer=MALLORY).head())
+    yield refused("entry-malformed-and-untrusted", about, "list_untrusted", update)
+    about = "an entry is malformed and the head is of another list"
+    update = raw_update(b"", 0, [b"\xc0"], other.head())
+    yield refused("entry-malformed-and-other", about, "list_malformed", update)
 
 
 def refused(name: str, about: str, expect: str, update: bytes) -> Vector:

@@ -112,7 +112,7 @@ class Log:
     ) -> bytes:
         return self.sealed("snapshot", self.snapshot_body(seq, taken_at, without))
 
-    def sealed(self, context: str, body: Sequence[Value]) -> bytes:
+    def sealed(self, context: str, body: Value) -> bytes:
         """A signed head or snapshot: packed, signed over the hash of its body."""
         packed = pack(body)
         digest = hashlib.sha256(packed).digest()

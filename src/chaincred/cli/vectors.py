@@ -32,7 +32,7 @@ from chaincred import (
     unrevocable,
 )
 from chaincred.block import MAX_TOKEN
-from chaincred.encoding import pack, require_plain, unpack, unpack_arguments
+from chaincred.encoding import MAX_ELEMENTS, pack, require_plain, unpack, unpack_arguments
 from chaincred.files import read_file
 from chaincred.patterns import is_name, is_pattern, matches
 from chaincred.request import MAX_REQUEST
@@ -216,7 +216,7 @@ _TEXTS: Final[Mapping[str, Callable[[str], str]]] = {
 }
 _BYTES: Final[Mapping[str, Callable[[bytes], bytes]]] = {
     "key": lambda data: bytes(PublicKey(data)),
-    "block": lambda data: pack(_plain(unpack(data, MAX_TOKEN))),
+    "block": lambda data: pack(_plain(unpack(data, MAX_TOKEN, MAX_ELEMENTS))),
     "args": lambda data: pack(unpack_arguments(data, MAX_REQUEST)),
 }
 
