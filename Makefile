@@ -6,8 +6,8 @@ EXTRAS := .[cli,macaroon]
 
 .PHONY: demo test test-long check static generated examples bench fix clean
 
-demo: $(VENV)/ready-test
-	$(BIN)/python examples/demo/run.py
+demo: $(VENV)/ready-demo
+	@$(BIN)/python examples/demo/run.py
 
 test: $(VENV)/ready-test
 	$(BIN)/python -m coverage erase
@@ -38,6 +38,7 @@ fix: $(VENV)/ready-check
 	$(BIN)/python specs/vectors/generate.py
 
 $(VENV)/ready-%: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --editable '$(EXTRAS)' --group $*

@@ -10,7 +10,7 @@ from pathlib import Path
 from chaincred import (
     Audience,
     Bearer,
-    Denied,
+    ChaincredError,
     Effect,
     Freshness,
     InMemoryReplay,
@@ -50,7 +50,7 @@ def serve(verifier: Verifier, presentation: str, request: Request, now: int) -> 
     """One call. `request` is what the server is about to do, in its own words."""
     try:
         verified = verifier.verify(presentation, request, now=now)
-    except Denied as error:
+    except ChaincredError as error:
         print(f"  refused, {error.code}: {error}")
         # The caller gets the code. The log gets every reason there is.
         explained = verifier.explain(presentation, request, now=now)

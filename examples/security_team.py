@@ -9,7 +9,7 @@ import time
 
 from chaincred import (
     Bearer,
-    Denied,
+    ChaincredError,
     Entry,
     InMemoryReplay,
     ListRefused,
@@ -40,7 +40,7 @@ class Server:
         shown = str(bearer.present(READ, audience="files.example", now=now))
         try:
             self._verifier.verify(shown, READ, now=now)
-        except Denied as error:
+        except ChaincredError as error:
             return error.code
         return "ok"
 

@@ -249,3 +249,14 @@ def test_no_output_ever_holds_a_seed(desk):
         )
     )
     assert shown.count("chaincred: ") == 5 and not [seed for seed in spelled if seed in shown]
+
+
+@pytest.mark.parametrize(
+    ("missing", "code", "words"),
+    [("click", 1, "pip install 'chaincred[cli]'"), ("chaincred.token", 1, "ModuleNotFoundError")],
+)
+def test_a_missing_extra_is_told_from_a_missing_part(missing, code, words):
+    hidden = f"import sys; sys.modules[{missing!r}] = None; import chaincred.cli"
+    done = subprocess.run([sys.executable, "-c", hidden], capture_output=True, text=True)
+    assert done.returncode == code
+    assert words in done.stderr

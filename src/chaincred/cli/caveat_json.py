@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from itertools import accumulate
 from typing import Any, Final, NoReturn
 
 from chaincred import (
@@ -57,15 +58,17 @@ _KINDS: Final[Mapping[str, type[Caveat]]] = {
         ThirdParty,
     )
 }
+_MAX_NESTING: Final = 100
+"""Brackets open at once, those in strings included: more than anything that is meant has."""
 FORMS: Final = ("exact", "one_of", "range", "pattern", "below", "host")
 
 
 def parsed(text: str) -> Any:
     """The value that a JSON text spells, each key once. Raises ValueError."""
-    try:
-        return json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
-    except RecursionError:
-        raise ValueError("JSON that is nested too deep") from None
+    # How deep json itself goes differs between versions of Python.
+    if max(accumulate((c in "[{") - (c in "]}") for c in text), default=0) > _MAX_NESTING:
+        raise ValueError("JSON that is nested too deep")
+    return json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
 
 
 def caveat_json(caveat: Caveat) -> dict[str, Any]:
