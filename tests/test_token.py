@@ -63,7 +63,7 @@ def test_attenuating_leaves_the_parent_as_it_was():
     child = workers([Tools(["read_file"])], parent)
     assert str(parent) == before
     assert child.chain.blocks[0] == parent.chain.blocks[0]
-    assert child.chain.root_id == parent.chain.root_id
+    assert child.root_id == parent.root_id == parent.chain.root_id
 
 
 def test_only_the_holder_attenuates_and_presents():
