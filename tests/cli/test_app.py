@@ -257,7 +257,7 @@ def test_no_output_ever_holds_a_seed(desk):
     ("missing", "raised", "words"),
     [
         ("click", SystemExit, r"pip install 'chaincred\[cli\]'"),
-        ("chaincred.cli.output", ModuleNotFoundError, "chaincred.cli.output"),
+        ("click.exceptions", ModuleNotFoundError, "click.exceptions"),
     ],
 )
 def test_a_missing_extra_is_told_from_a_missing_part(monkeypatch, missing, raised, words):
