@@ -50,10 +50,8 @@ class _Asking:
         return self.decide(self.spare)
 
     def lookup(self, view: RevocationView) -> Timed:
-        token = self.looked_up
-        # Worked out beforehand, as it is for every later decision about a chain.
-        assert token.footing
-        return lambda: view.require_alive(token, "")
+        footing = self.looked_up.footing
+        return lambda: view.require_alive(footing, "")
 
     def decide(self, view: RevocationView) -> Timed:
         unaware = verifier(self.actors.root.public_key, view)

@@ -232,7 +232,7 @@ TOKEN = workers()
 )
 def test_revoking_anything_a_chain_stands_on_ends_it(entry):
     with pytest.raises(Revoked):
-        view(entry).require_alive(TOKEN, "t1")
+        view(entry).require_alive(TOKEN.footing, "t1")
     assert view(entry).holds(entry.id)
 
 
@@ -249,5 +249,5 @@ def test_revoking_anything_a_chain_stands_on_ends_it(entry):
     ids=["other tree", "other holder", "root as holder", "issuer earlier", "other issuer", "task"],
 )
 def test_revoking_something_else_leaves_a_chain_alive(entry):
-    view(entry).require_alive(TOKEN, "t1")
-    view(entry).require_alive(TOKEN, "")
+    view(entry).require_alive(TOKEN.footing, "t1")
+    view(entry).require_alive(TOKEN.footing, "")

@@ -297,7 +297,7 @@ class MacaroonVerifier:
         else:
             seq, age = view.seq, view.age(now)
             view.require_fresh(request.effect, self._freshness, now)
-            view.require_alive(signed, request.task)
+            view.require_alive(signed.footing, request.task)
 
         # 4. caveat. Handing on is not counted: as if more blocks followed than MaxHops can allow.
         asked = Asked(request, now, self._audience, below=MAX_BLOCKS)

@@ -236,7 +236,7 @@ class Verifier:
         # Read before asking: if an update comes in between, a newer list was asked than is told.
         verified = Verified(token, request, view.seq, view.age(now))
         view.require_fresh(request.effect, self._freshness, now)
-        view.require_alive(token, request.task)
+        view.require_alive(token.footing, request.task)
         return verified
 
     def _failures(self, token: Token, request: Request, now: int) -> Iterator[Failure]:

@@ -45,13 +45,6 @@ class FloorStore(Protocol):
         """Returns once `floor` is on disk for good."""
 
 
-class Footed(Protocol):
-    """A chain in some form, that works out what it stands on when it is asked."""
-
-    @property
-    def footing(self) -> Footing: ...
-
-
 class NoFloor:
     """A floor that is forgotten on restart: then an older list passes until it is stale."""
 
@@ -206,13 +199,9 @@ class RevocationView:
         if age > limit:
             raise Stale(f"the list is {age} s old, {effect.label} allows {limit} s")
 
-    def require_alive(self, chain: Footed, task: str) -> None:
+    def require_alive(self, footing: Footing, task: str) -> None:
         """Raises Revoked if the list names what a chain stands on, or the request's task."""
         held = self._held
-        if not held.issuers.by_id and not len(held.table):
-            # Most lists are empty most of the time, and a footing costs a hash for each block.
-            return
-        footing = chain.footing
         _, before = held.issuers.by_id.get(footing.issuer, (0, 0))
         if footing.issued_at < before:
             raise Revoked(f"what the issuer signed before {before} is revoked")
