@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS := .[cli,macaroon]
+EXTRAS := .[cli,macaroon,verifier,postgres,spiffe]
 
 .PHONY: demo test test-long check static generated examples bench fix clean
 

@@ -46,6 +46,9 @@ class Context(bytes, Enum):
     PROOF = b"chaincred/v1/proof\0"
     HEAD = b"chaincred/v1/head\0"
     SNAPSHOT = b"chaincred/v1/snapshot\0"
+    ACK = b"chaincred/v1/ack\0"
+    AUDIT = b"chaincred/v1/audit\0"
+    HOLDER = b"chaincred/v1/holder\0"
 
 
 class PublicKey:

@@ -166,6 +166,32 @@ class Verifier:
         if known is None:
             self._remembered.add(presented.token, token)
 
+        return self._admitted(token, request, now)
+
+    def recheck(self, verified: Verified, request: Request, *, now: int) -> Verified:
+        """Steps 4 to 6 anew, for a chain that this verifier admitted before.
+
+        For a session that began with a proof, and for a decision that a newer list overtook: no
+        proof is asked, so who sends `request` is the caller's to know. Raises the Denied of a step.
+        """
+        require_seconds(now)
+        return self._admitted(verified.token, request, now)
+
+    def identify(self, presentation: str, request: Request, *, now: int) -> Token:
+        """The token whose holder made `request`, by steps 1 to 3. It says nothing of what it may.
+
+        For what every holder may do with its own chain, as to revoke it. Raises Malformed, or the
+        Denied of a step.
+        """
+        require_seconds(now)
+        presented = Presentation.parse(presentation)
+        token = Token.from_bytes(presented.token)
+        token.chain.check_signatures(self._roots)
+        self._check_proof(token, presented.proof, request, now)
+        self._check_replay(token, presented.proof, now)
+        return token
+
+    def _admitted(self, token: Token, request: Request, now: int) -> Verified:
         # 4. stale, revoked
         verified = self._check_list(token, request, now)
 

@@ -36,6 +36,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "list": "listing:show_list",
     "vectors": "conformance:vectors",
     "demo": "demo:demo",
+    "serve": "chaincred_verifier.serve:serve",
 }
 
 _NAME: Final = "chaincred"
@@ -52,9 +53,15 @@ class Program(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, function = COMMANDS[cmd_name].partition(":")
-        command: click.Command = getattr(
-            importlib.import_module(f"chaincred.cli.{module}"), function
-        )
+        # The service's own commands are named in full: it imports the library, not the other way.
+        name = module if "." in module else f"chaincred.cli.{module}"
+        try:
+            command: click.Command = getattr(importlib.import_module(name), function)
+        except ModuleNotFoundError as error:
+            if "." not in module or (error.name or "").startswith(module.partition(".")[0] + "."):
+                raise
+            message = f"{cmd_name} is an extra: pip install 'chaincred[verifier]'"
+            raise click.ClickException(message) from error
         return command
 
     def main(

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from chaincred import Request
-from chaincred.cli.caveat_json import parsed
+from chaincred.caveat_json import parsed
 from chaincred.cli.limits import EFFECTS
 from chaincred.cli.params import Bytes
 

@@ -27,7 +27,7 @@ from chaincred import (
     Tools,
 )
 from chaincred.args import Constraint
-from chaincred.cli.caveat_json import caveat_of, parsed
+from chaincred.caveat_json import caveat_of, parsed
 from chaincred.cli.params import Bytes
 
 EFFECTS: Final = click.Choice([effect.label for effect in Effect])

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from chaincred import Authority, Caveat, Expires, Hop, NotBefore, Unknown
-from chaincred.cli.caveat_json import caveat_json
+from chaincred.caveat_json import caveat_json
 from chaincred.cli.output import painted, plain
 from chaincred.cli.words import ago, moment
 from chaincred.encoding import MAX_TIME

@@ -28,7 +28,7 @@ from chaincred import (
     Tools,
 )
 from chaincred.args import Constraint
-from chaincred.cli.caveat_json import _constraint_json, caveat_json, caveat_of, parsed
+from chaincred.caveat_json import _constraint_json, caveat_json, caveat_of, parsed
 from tests.cast import MALLORY, ROOT
 
 EVERY = [

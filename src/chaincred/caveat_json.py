@@ -12,33 +12,26 @@ from dataclasses import fields
 from itertools import accumulate
 from typing import Any, Final, NoReturn
 
-from chaincred import (
+from chaincred.args import Constraint, Exact, Host, OneOf, Optional, PathBelow, Pattern, Range
+from chaincred.caveats import (
     Args,
     Audience,
     Budget,
     Caveat,
     Context,
-    Effect,
-    Exact,
     Expires,
-    Host,
     MaxEffect,
     MaxHops,
     MaxUses,
     NotBefore,
-    OneOf,
-    Optional,
-    PathBelow,
-    Pattern,
-    PublicKey,
-    Range,
     Resources,
     Task,
     ThirdParty,
     Tools,
     Unknown,
 )
-from chaincred.args import Constraint
+from chaincred.keys import PublicKey
+from chaincred.request import Effect
 
 _KINDS: Final[Mapping[str, type[Caveat]]] = {
     kind.__name__: kind
