@@ -1,0 +1,71 @@
+"""Numbers and logs for whoever runs the service; neither holds a secret."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any, Final
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+
+
+class Metrics:
+    """One worker's numbers, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.calls = Counter(
+            "chaincred_calls", "Answered calls", ["route", "status"], registry=self.registry
+        )
+        self.seconds = Histogram(
+            "chaincred_call_seconds",
+            "From the head of a call to its answer",
+            ["route"],
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self.decisions = Counter(
+            "chaincred_decisions", "Decisions by code", ["code"], registry=self.registry
+        )
+        self.revocations = Counter("chaincred_revocations", "Entries made", registry=self.registry)
+        self._gauges = {
+            name: Gauge(f"chaincred_{name}", about, registry=self.registry)
+            for name, about in (
+                ("list_number", "The number of the last entry held"),
+                ("list_age_seconds", "Since the head held was signed"),
+                ("list_entries", "Ids on the list"),
+                ("streams", "Streams of the list that are open"),
+                ("ready", "1 if the service is ready"),
+            )
+        }
+
+    def text(self, **now: float) -> bytes:
+        """Prometheus' text form; `now` gives each gauge its value."""
+        for name, value in now.items():
+            self._gauges[name].set(value)
+        return generate_latest(self.registry)
+
+
+def log_to_stderr(form: str) -> None:
+    """Sets logging up, once a process: `json`, or `text` for people."""
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    # Tracebacks without local variables: those hold presentations and keys.
+    errors: Any = structlog.processors.format_exc_info
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            errors,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )

@@ -1,0 +1,39 @@
+"""The replay memory of all workers and services on one store (specs/token.md 8, step 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chaincred_verifier.store.driver import Reading
+
+_ROWS = 400
+"""Of one statement: SQLite takes 32,766 values."""
+
+
+def add_all(
+    store: Reading, seen: Sequence[tuple[bytes, int]], now: int, capacity: int
+) -> set[bytes]:
+    """Adds `(key, until)`, in a write transaction, and gives the keys that are new.
+
+    What could have been forgotten already, and what there is no room for, is not new. Nor is the
+    second of two equal keys: the caller sees to that, since a set cannot say it.
+    """
+    ((latest, held),) = store.rows("SELECT latest, held FROM replay_state")
+    if now > latest:
+        # One for all: a service whose clock is behind must not revive what another forgot.
+        gone = store.rows("DELETE FROM replay WHERE until < ? RETURNING 1", now)
+        latest, held = now, held - len(gone)
+    room = max(0, capacity - held)
+    wanted = [(key, until) for key, until in dict(seen).items() if until >= latest][:room]
+    new: set[bytes] = set()
+    for start in range(0, len(wanted), _ROWS):
+        part = wanted[start : start + _ROWS]
+        values = ", ".join(["(?, ?)"] * len(part))
+        added = store.rows(
+            f"INSERT INTO replay (key, until) VALUES {values} "
+            "ON CONFLICT (key) DO NOTHING RETURNING key",
+            *[each for row in part for each in row],
+        )
+        new.update(bytes(key) for (key,) in added)
+    store.rows("UPDATE replay_state SET latest = ?, held = ?", latest, held + len(new))
+    return new

@@ -1,0 +1,1 @@
+"""The calls, one module a section of specs/service.md. They translate; others decide."""

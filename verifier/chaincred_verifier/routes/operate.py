@@ -1,0 +1,69 @@
+"""For whoever runs the service: alive, ready, numbers (specs/service.md 12)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chaincred import ChaincredError, Effect
+from chaincred_verifier import wire
+from chaincred_verifier.problems import Refused
+from chaincred_verifier.service import Service, service_of
+
+_PATIENCE: Final = 3.0
+
+router = APIRouter()
+
+
+@router.get("/healthz")
+async def alive(request: Request) -> Response:
+    """The process answers."""
+    return wire.answer({"alive": True, "list": service_of(request).published.view.seq})
+
+
+@router.get("/readyz")
+async def ready(request: Request) -> Response:
+    """Whether calls may be sent here, and what is unfit if not."""
+    unfit = await what_is_unfit(service_of(request))
+    return wire.answer({"ready": not unfit, "unfit": unfit}, 503 if unfit else 200)
+
+
+@router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    """This worker's numbers, in Prometheus' text form."""
+    service = service_of(request)
+    if not service.settings.metrics:
+        raise Refused("not_found", "metrics are off")
+    view = service.published.view
+    text = service.metrics.text(
+        list_number=view.seq,
+        list_age_seconds=view.age(service.clock()) or 0,
+        list_entries=len(view),
+        streams=service.streams,
+        ready=not await what_is_unfit(service),
+    )
+    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def what_is_unfit(service: Service) -> list[str]:
+    """Of store, list_key, list, clock, floor, those that are; empty if none is."""
+    unfit = {service.unfit} if service.unfit else set()
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await service.read(lambda store: store.rows("SELECT 1"))
+    except (TimeoutError, ChaincredError):
+        unfit.add("store")
+    try:
+        service.published.view.require_fresh(
+            Effect.WRITE, service.settings.freshness, service.clock()
+        )
+    except ChaincredError:
+        unfit.add("list")
+    age = service.published.view.age(service.clock())
+    if age is not None and age < -1:
+        unfit.add("clock")
+    return sorted(unfit)

@@ -1,0 +1,94 @@
+"""Deciding: `/v1/verify`, `/v1/explain`, `/v1/forward-auth` (specs/service.md 4 and 5)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import quote
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chaincred import ChaincredError, Malformed
+from chaincred_verifier import callers, problems, schemas, wire
+from chaincred_verifier.limits import body_of
+from chaincred_verifier.problems import Refused
+from chaincred_verifier.service import Service, service_of
+
+MAX_BATCH: Final = 100
+
+router = APIRouter()
+
+
+@router.post("/v1/verify", openapi_extra=schemas.VERIFY)
+async def verify(request: Request) -> Response:
+    """Admits or refuses a request, or each of a batch. The presentation speaks for itself."""
+    service = service_of(request)
+    said = wire.json_of(await body_of(request))
+    if isinstance(said, dict) and "checks" in said:
+        checks = wire.members(said, ("checks",))["checks"]
+        if not isinstance(checks, list) or not 1 <= len(checks) <= MAX_BATCH:
+            raise Malformed(f"checks are 1 to {MAX_BATCH}")
+        return wire.answer({"results": [await _result(service, each) for each in checks]})
+    return wire.answer(await _decided(service, said))
+
+
+async def _result(service: Service, said: Any) -> dict[str, Any]:
+    try:
+        return await _decided(service, said)
+    except ChaincredError as error:
+        return problems.problem(error)
+
+
+async def _decided(service: Service, said: Any) -> dict[str, Any]:
+    try:
+        said = wire.members(said, ("presentation", "request"), ("audience",))
+        audience = wire.text_in(said, "audience") if "audience" in said else None
+        verified, n = await service.decider.verify(
+            wire.text_in(said, "presentation"), wire.request_of(said["request"]), audience=audience
+        )
+    except ChaincredError as error:
+        service.metrics.decisions.labels(error.code).inc()
+        raise
+    service.metrics.decisions.labels("ok").inc()
+    return wire.verified_json(verified, n)
+
+
+@router.post("/v1/explain", openapi_extra=schemas.VERIFY_ONE)
+async def explain(request: Request) -> Response:
+    """Every reason to refuse a request. Admits nobody. Needs `chaincred.read`."""
+    service = service_of(request)
+    caller = await callers.authority(service, request, "chaincred.read", "read")
+    said = wire.members(wire.json_of(caller.body), ("presentation", "request"), ("audience",))
+    audience = wire.text_in(said, "audience") if "audience" in said else None
+    explanation = service.decider.verifier(audience).explain(
+        wire.text_in(said, "presentation"), wire.request_of(said["request"]), now=service.clock()
+    )
+    return wire.answer(wire.explained_json(explanation))
+
+
+@router.get("/v1/forward-auth")
+async def forward_auth(request: Request) -> Response:
+    """Decides for a gateway, by headers alone."""
+    service = service_of(request)
+    try:
+        presentation = callers.presented(request)
+        if presentation is None:
+            raise Refused("unauthenticated", "no presentation")
+        asked, audience = service.rules.request(request.headers)
+        verified, _ = await service.decider.verify(presentation, asked, audience=audience)
+    except ChaincredError as error:
+        request.state.refused = error.code
+        service.metrics.decisions.labels(error.code).inc()
+        # Gateways turn every other status into a fault of their own.
+        return problems.answer(error, 401 if error.code == "unauthenticated" else 403)
+    service.metrics.decisions.labels("ok").inc()
+    headers = {
+        "Chaincred-Root": verified.root_id.hex(),
+        "Chaincred-Link": verified.hops[-1].link.hex(),
+        "Chaincred-Agent": quote(verified.agent, safe=""),
+        "Chaincred-Hops": str(len(verified.hops)),
+        "Chaincred-List": str(verified.list_seq),
+        "Cache-Control": "no-store",
+    }
+    return Response(status_code=204, headers=headers)

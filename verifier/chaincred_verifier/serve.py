@@ -1,0 +1,72 @@
+"""`chaincred serve`: starts the service as it is set in the environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.supervisors import Multiprocess
+
+from chaincred_verifier.app import create_app
+from chaincred_verifier.limits import protocol
+from chaincred_verifier.observe import log_to_stderr
+from chaincred_verifier.settings import Settings, SettingsRefused
+
+
+def application() -> FastAPI:
+    """The application of one worker process."""
+    settings = Settings.from_environment(os.environ)
+    log_to_stderr(settings.log)
+    return create_app(settings)
+
+
+def config(settings: Settings, app: Any) -> uvicorn.Config:
+    """How the service is served."""
+    return uvicorn.Config(
+        app,
+        factory=isinstance(app, str),
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        http=protocol(settings.head_timeout, settings.max_connections),
+        loop="uvloop" if sys.platform != "win32" else "asyncio",
+        ws="none",
+        lifespan="on",
+        interface="asgi3",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        log_level="warning",
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies or None,
+        timeout_keep_alive=int(max(1, settings.head_timeout)),
+        timeout_graceful_shutdown=10,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
+        backlog=1024,
+    )
+
+
+@click.command()
+def serve() -> int:
+    """Runs the verification service.
+
+    It is set up by the environment, CHAINCRED_NAME and so on (docs/operations.md); what is wrong
+    there is told at once. Stops gracefully on SIGTERM.
+    """
+    try:
+        settings = Settings.from_environment(os.environ)
+    except SettingsRefused as error:
+        raise click.ClickException(str(error)) from error
+    log_to_stderr(settings.log)
+    served = config(settings, "chaincred_verifier.serve:application")
+    if settings.workers > 1:
+        Multiprocess(served, [served.bind_socket()]).run()
+        return 0
+    server = uvicorn.Server(served)
+    server.run()
+    return 0 if server.started else 3

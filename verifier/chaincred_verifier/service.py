@@ -1,0 +1,245 @@
+"""One worker of the service: what it holds while it runs, and what it does by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Self, TypeVar
+
+import structlog
+from starlette.requests import HTTPConnection
+
+from chaincred import ChaincredError, ListRefused, PublicKey, Verifier
+from chaincred.files import FileFloor
+from chaincred_verifier import published
+from chaincred_verifier.decider import Decider, Recorder
+from chaincred_verifier.gateway import Rules
+from chaincred_verifier.ledger import Known, Writing
+from chaincred_verifier.limits import Refusals
+from chaincred_verifier.observe import Metrics
+from chaincred_verifier.problems import Unavailable
+from chaincred_verifier.published import Published
+from chaincred_verifier.settings import Settings, SettingsRefused
+from chaincred_verifier.store import Connection, connector, migrate
+from chaincred_verifier.store.driver import Reading
+from chaincred_verifier.store.sqlite import SqliteConnection
+from chaincred_verifier.writer import Writer
+
+T = TypeVar("T")
+
+LOOK: Final = 0.02
+"""Seconds between two looks at whether others wrote, where a look takes microseconds (SQLite)."""
+ASK: Final = 0.25
+"""Seconds between two questions, where a look is a question to a server (PostgreSQL)."""
+_READERS: Final = 8
+_UNFIT: Final = {
+    "list_untrusted": "list_key",
+    "list_other": "list_key",
+    "list_future": "clock",
+    "list_stale": "list",
+}
+"""What is unfit when the view refuses the store's own list; anything else is `floor`."""
+
+log = structlog.get_logger()
+
+
+def seconds() -> int:
+    """The clock: whole seconds since 1970."""
+    return int(time.time())
+
+
+class Service:
+    """What every route needs. Made by `start`, on the event loop that it is used on."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        connect: Callable[[], Connection],
+        clock: Callable[[], int],
+        own_id: bytes,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.list_id = own_id
+        self.metrics = Metrics()
+        self.refusals = Refusals(settings.refused_per_second)
+        self.unfit: str | None = None
+        self.streams = 0
+        self.published = Published(
+            settings.list_key, settings.list_keys, own_id, FileFloor(settings.floor)
+        )
+        self.rules = Rules.read(settings.gateway_rules, settings.name)
+        self._connect = connect
+        self._writer = Writer(connect, clock, list_id=own_id, capacity=settings.replay_capacity)
+        self._readers: queue.LifoQueue[Connection] = queue.LifoQueue()
+        for _ in range(_READERS):
+            self._readers.put(connect())
+        self.decider = self._decider(settings.all_audiences, settings.roots)
+        self.admins = self._decider((settings.name,), settings.admin_roots)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._catching_up = asyncio.Lock()
+
+    @classmethod
+    async def start(cls, settings: Settings, clock: Callable[[], int] = seconds) -> Self:
+        """A running service. Raises SettingsRefused or Unavailable if it cannot be one."""
+        try:
+            connect = connector(settings.store)
+        except ValueError as error:
+            raise SettingsRefused(f"CHAINCRED_STORE: {error}") from error
+        own_id = await asyncio.to_thread(prepare, settings, connect, clock)
+        try:
+            service = cls(settings, connect, clock, own_id)
+        except ListRefused as error:
+            raise SettingsRefused(f"CHAINCRED_FLOOR: {error}") from error
+        await service.catch_up()
+        service.spawn(service._watch())
+        service.spawn(service._beat())
+        return service
+
+    async def stop(self) -> None:
+        """Ends what it does by itself; what is being written is finished."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.to_thread(self._writer.close)
+        while not self._readers.empty():
+            self._readers.get().close()
+
+    async def write(self, job: Callable[[Writing], T]) -> T:
+        """What `job` gives, once all it wrote is durable. Raises Unavailable, or what it raises."""
+        return await self._writer.run(job)
+
+    async def read(self, job: Callable[[Reading], T]) -> T:
+        """What `job` gives of the store as it was at one moment. Raises Unavailable."""
+        return await asyncio.to_thread(self._read, job)
+
+    async def catch_up(self) -> None:
+        """Brings the view to where the store is, and wakes the streams if that is new."""
+        # One at a time; who comes meanwhile finds the work done.
+        async with self._catching_up:
+            try:
+                new = await self.read(lambda store: self.published.take(store, self.clock()))
+            except ListRefused as error:
+                self._say_unfit(_UNFIT.get(error.code, "floor"), error)
+            except Unavailable as error:
+                self._say_unfit("store", error)
+            else:
+                self.unfit = None
+                if new:
+                    self.published.tell()
+
+    def require_fit_to_sign(self, store: Reading) -> None:
+        """Raises Unavailable where a head must not be signed: the store's list was set back."""
+        if self.published.is_behind(store):
+            raise Unavailable("the store's list is older than what was published")
+
+    def _decider(self, audiences: tuple[str, ...], keys: tuple[PublicKey, ...]) -> Decider:
+        roots = dict.fromkeys(keys, self.published.view)
+
+        def make(audience: str, replay: Recorder) -> Verifier:
+            return Verifier(
+                audience=audience,
+                roots=roots,
+                replay=replay,
+                freshness=self.settings.freshness,
+                max_lifetime=self.settings.max_lifetime,
+            )
+
+        return Decider(
+            audiences, make, roots, writer=self._writer, clock=self.clock, caught_up=self.catch_up
+        )
+
+    def _read(self, job: Callable[[Reading], T]) -> T:
+        connection = self._readers.get()
+        try:
+            with connection.reading():
+                return job(connection)
+        finally:
+            self._readers.put(connection)
+
+    def spawn(self, loop: Coroutine[Any, Any, None]) -> None:
+        """Runs what never ends until the service stops."""
+        self._tasks.append(asyncio.create_task(loop))
+
+    def _say_unfit(self, what: str, error: ChaincredError) -> None:
+        if self.unfit != what:
+            log.error("unfit", what=what, code=error.code, detail=str(error))
+        self.unfit = what
+
+    async def _watch(self) -> None:
+        """Follows what other workers and services write."""
+        connection = self._connect()
+        look = isinstance(connection, SqliteConnection)
+        seen: object = None
+        try:
+            while True:
+                if look:
+                    await asyncio.sleep(LOOK)
+                    with contextlib.suppress(Unavailable):
+                        changes = connection.changes()
+                        if changes == seen:
+                            continue
+                        seen = changes
+                else:
+                    # A wake-up only: a notification that is lost costs this long.
+                    try:
+                        await asyncio.to_thread(connection.listen, ASK)
+                    except Unavailable:
+                        await asyncio.sleep(ASK)
+                await self.catch_up()
+        finally:
+            connection.close()
+
+    async def _beat(self) -> None:
+        """Signs a head whenever the last one is a heartbeat old."""
+        settings = self.settings
+
+        def beat(writing: Writing) -> bool:
+            self.require_fit_to_sign(writing)
+            return published.beat(
+                writing, settings.list_key, every=settings.heartbeat, fresh_for=settings.fresh_for
+            )
+
+        while True:
+            # Twice as often as is promised: whoever comes just too early comes again in time.
+            await asyncio.sleep(settings.heartbeat / 2)
+            try:
+                if await self.write(beat):
+                    await self.catch_up()
+            except Unavailable as error:
+                log.warning("no_heartbeat", detail=str(error))
+            except Exception:
+                # The list goes stale and then nobody is admitted: that is how it fails.
+                log.exception("no_heartbeat")
+
+
+def prepare(
+    settings: Settings, connect: Callable[[], Connection], clock: Callable[[], int]
+) -> bytes:
+    """Migrates the store and begins the list where there is none. Gives the list's id."""
+    connection = connect()
+    try:
+        migrate(connection)
+        found = published.state(connection)
+        if found is None:
+            with connection.writing():
+                writing = Writing(
+                    connection,
+                    Known(),
+                    list_id=published.id_of(settings.list_key),
+                    now=clock(),
+                    capacity=settings.replay_capacity,
+                )
+                found = published.begin(writing, settings.list_key, fresh_for=settings.fresh_for)
+        return found.place.list_id
+    finally:
+        connection.close()
+
+
+def service_of(connection: HTTPConnection) -> Service:
+    """The service that a call came to."""
+    service: Service = connection.app.state.service
+    return service

@@ -1,0 +1,303 @@
+"""Delegation trees, as far as chains were shown that are rightly signed (specs/service.md 9.5).
+
+A block is written the first time it is seen, with the number of the entry that killed it if one
+has; a revocation marks what it kills in its own transaction. So who is alive is a column.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+
+from chaincred import Expires, PublicKey, Task, Token
+from chaincred.caveat_json import caveat_json
+from chaincred.revocation import Entry, chain_id, key_id, task_id
+from chaincred_verifier.problems import Refused
+from chaincred_verifier.store.driver import Reading, Row, Rows
+
+MAX_NODES: Final = 10_000
+MAX_FOUND: Final = 200
+_CHAIN, _HOLDER, _ISSUER, _TASK = range(4)
+_MAX_SECOND: Final = 2**53 - 1
+
+
+class KnownLinks(Protocol):
+    """Links that are in the store already."""
+
+    def __contains__(self, link: bytes) -> bool: ...
+
+    def add(self, links: Sequence[bytes]) -> None: ...
+
+
+class Present(Reading, Protocol):
+    """A transaction with the second it takes as the present."""
+
+    now: int
+
+
+def saw(store: Present, token: Token, known: KnownLinks, *, used: int, refused: int) -> None:
+    """Writes the blocks of a rightly signed chain that are new, and counts at its last."""
+    links = token.chain.links
+    # The last one tells of all: a block is never written before the one it stands on.
+    if links[-1] not in known:
+        _write(store, token)
+        known.add(links)
+    if used or refused:
+        store.rows(
+            "UPDATE blocks SET uses = uses + ?, refused = refused + ?, "
+            "last_used = CASE WHEN ? > 0 THEN ? ELSE last_used END WHERE link = ?",
+            used,
+            refused,
+            used,
+            store.now,
+            links[-1],
+        )
+
+
+def _write(store: Present, token: Token) -> None:
+    chain = token.chain
+    parent: bytes | None = None
+    killed_by: int | None = None
+    expires_at = _MAX_SECOND
+    for depth, hop in enumerate(token.hops):
+        expiries = [each.at for each in hop.caveats if isinstance(each, Expires)]
+        expires_at = min([expires_at, *expiries])
+        tasks = {each.id for each in hop.caveats if isinstance(each, Task)}
+        held = store.rows("SELECT killed_by FROM blocks WHERE link = ?", hop.link)
+        if held:
+            killed_by = held[0][0]
+        else:
+            if killed_by is None:
+                killed_by = _killer(store, token, depth, tasks)
+            store.rows(
+                "INSERT INTO blocks (link, link_id, parent, root_id, depth, issuer, delegator, "
+                "holder, holder_id, agent, purpose, issued_at, expires_at, caveats, first_seen, "
+                "uses, refused, killed_by) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?)",
+                hop.link,
+                chain_id(hop.link),
+                parent,
+                chain.root_id,
+                depth,
+                bytes(chain.issuer),
+                bytes(hop.delegator),
+                bytes(hop.holder),
+                key_id(hop.holder),
+                hop.agent,
+                hop.purpose,
+                hop.issued_at,
+                expires_at,
+                json.dumps([caveat_json(each) for each in hop.caveats], ensure_ascii=False),
+                store.now,
+                killed_by,
+            )
+            for task in tasks:
+                store.rows(
+                    "INSERT INTO block_tasks (link, task, task_id) VALUES (?, ?, ?)",
+                    hop.link,
+                    task,
+                    task_id(task),
+                )
+        parent = hop.link
+
+
+def _killer(store: Reading, token: Token, depth: int, tasks: set[str]) -> int | None:
+    """The number of the first entry that kills a block which is new; its parent is alive."""
+    hop = token.hops[depth]
+    ids = [chain_id(hop.link), key_id(hop.holder), *map(task_id, tasks)]
+    marks = ", ".join("?" * len(ids))
+    found = store.rows(f"SELECT min(number) FROM entries WHERE id IN ({marks})", *ids)
+    if found[0][0] is None and depth == 0:
+        found = store.rows(
+            "SELECT min(number) FROM entries WHERE id = ? AND before_time > ?",
+            key_id(token.chain.issuer),
+            hop.issued_at,
+        )
+    number: int | None = found[0][0]
+    return number
+
+
+# What an entry kills among the known: where it begins, and from there down.
+_BEGIN: Final = {
+    _CHAIN: "SELECT link FROM blocks WHERE link_id = ?",
+    _HOLDER: "SELECT link FROM blocks WHERE holder_id = ?",
+    _TASK: "SELECT link FROM block_tasks WHERE task_id = ?",
+}
+_BELOW: Final = (
+    "WITH RECURSIVE below (link) AS ({begin} "
+    "UNION SELECT blocks.link FROM blocks JOIN below ON blocks.parent = below.link) "
+)
+
+
+def _below(store: Reading, entry: Entry) -> tuple[str, list[Any]]:
+    """SQL for the links that an entry kills, and its values."""
+    if entry.what != _ISSUER:
+        return _BELOW.format(begin=_BEGIN[entry.what]), [entry.id]
+    issuers = [bytes(key) for (key,) in store.rows("SELECT DISTINCT issuer FROM blocks")]
+    named = [key for key in issuers if _issuer_id(key) == entry.id] or [b""]
+    begin = "SELECT link FROM blocks WHERE depth = 0 AND issuer = ? AND issued_at < ?"
+    return _BELOW.format(begin=begin), [named[0], entry.before]
+
+
+def mark_killed(store: Present, entry: Entry, number: int) -> int:
+    """Marks what an entry kills, in its own transaction, and gives how many that are."""
+    below, values = _below(store, entry)
+    killed = store.rows(
+        f"{below}UPDATE blocks SET killed_by = ? WHERE killed_by IS NULL AND expires_at > ? "
+        "AND link IN (SELECT link FROM below) RETURNING 1",
+        *values,
+        number,
+        store.now,
+    )
+    return len(killed)
+
+
+def would_kill(
+    store: Reading, entry: Entry, now: int, most: int
+) -> tuple[list[dict[str, Any]], int]:
+    """The known and living blocks that an entry would kill: at most `most`, and how many more."""
+    below, values = _below(store, entry)
+    alive = "killed_by IS NULL AND expires_at > ? AND link IN (SELECT link FROM below)"
+    found = store.rows(
+        f"{below}SELECT link, root_id, agent, purpose, expires_at, last_used FROM blocks "
+        f"WHERE {alive} ORDER BY depth, agent LIMIT ?",
+        *values,
+        now,
+        most,
+    )
+    ((count,),) = store.rows(f"{below}SELECT count(*) FROM blocks WHERE {alive}", *values, now)
+    names = ("link", "root_id", "agent", "purpose", "expires_at", "last_used")
+    return [_spelled(names, row) for row in found], count - len(found)
+
+
+def known_chain(store: Reading, link: bytes) -> tuple[int, list[bytes]] | None:
+    """When a seen block expires (seconds) and the links from it up to its root; None if unseen."""
+    found = store.rows("SELECT expires_at, parent FROM blocks WHERE link = ?", link)
+    if not found:
+        return None
+    expires_at, parent = found[0]
+    path = [link]
+    while parent is not None:
+        path.append(bytes(parent))
+        ((parent,),) = store.rows("SELECT parent FROM blocks WHERE link = ?", path[-1])
+    return expires_at, path
+
+
+_NODE: Final = (
+    "link", "parent", "depth", "agent", "purpose", "holder", "delegator", "issued_at",
+    "expires_at", "caveats", "first_seen", "last_used", "uses", "refused",
+)  # fmt: skip
+
+
+def chain(store: Reading, root_id: bytes, now: int) -> dict[str, Any]:
+    """The tree of a root, node by node, parents first. Raises Refused (`not_found`)."""
+    columns = ", ".join(f"blocks.{name}" for name in _NODE)
+    found = store.rows(
+        f"SELECT {columns}, blocks.issuer, killed_by, what, reason, made_at FROM blocks "
+        "LEFT JOIN entries ON entries.number = blocks.killed_by "
+        "WHERE root_id = ? ORDER BY depth, first_seen, link LIMIT ?",
+        root_id,
+        MAX_NODES,
+    )
+    if not found:
+        raise Refused("not_found", "no chain under this root was ever seen")
+    nodes = []
+    for row in found:
+        node = _spelled(_NODE, row[: len(_NODE)])
+        killed_by, what, reason, made_at = row[len(_NODE) + 1 :]
+        node["caveats"] = json.loads(node["caveats"])
+        node["alive"] = killed_by is None and node["expires_at"] > now
+        node["revoked"] = killed_by and {
+            "number": killed_by,
+            "what": None if what is None else WHAT[what],
+            "reason": reason,
+            "made_at": made_at,
+        }
+        nodes.append(node)
+    return {"root_id": root_id.hex(), "issuer": bytes(found[0][len(_NODE)]).hex(), "nodes": nodes}
+
+
+WHAT: Final = ("chain", "holder", "issuer", "task")
+"""The kinds of entries by number (specs/revocation.md 1)."""
+
+_FOUND: Final = (
+    "root_id", "agent", "purpose", "issued_at", "expires_at", "nodes", "last_used", "uses", "alive",
+)  # fmt: skip
+
+
+def search(
+    store: Reading,
+    now: int,
+    *,
+    agent: str = "",
+    task: str = "",
+    tool: str = "",
+    root_id: str = "",
+    limit: int = 50,
+    before: int | None = None,
+) -> dict[str, Any]:
+    """Roots of trees in which all that is asked occurs, the last used first.
+
+    `root_id` is the beginning of one in hexadecimal digits, `agent` a part of a name.
+    """
+    where, values = ["1 = 1"], []
+    if agent:
+        where.append("root_id IN (SELECT root_id FROM blocks WHERE agent LIKE ? ESCAPE '\\')")
+        values.append(f"%{_literally(agent)}%")
+    if task:
+        where.append(
+            "root_id IN (SELECT root_id FROM blocks JOIN block_tasks USING (link) WHERE task = ? "
+            "UNION SELECT root_id FROM audit WHERE task = ?)"
+        )
+        values += [task, task]
+    if tool:
+        where.append("root_id IN (SELECT root_id FROM audit WHERE tool = ?)")
+        values.append(tool)
+    if root_id:
+        where.append("root_id >= ? AND root_id <= ?")
+        values += [_prefix(root_id, "0"), _prefix(root_id, "f")]
+    having = "1 = 1" if before is None else "coalesce(max(last_used), min(first_seen)) < ?"
+    latest: Rows = store.rows(
+        "SELECT root_id, count(*), max(last_used), sum(uses), "
+        "sum(CASE WHEN killed_by IS NULL AND expires_at > ? THEN 1 ELSE 0 END) "
+        f"FROM blocks WHERE {' AND '.join(where)} GROUP BY root_id HAVING {having} "
+        "ORDER BY coalesce(max(last_used), min(first_seen)) DESC LIMIT ?",
+        now,
+        *values,
+        *([] if before is None else [before]),
+        min(limit, MAX_FOUND),
+    )
+    return {"chains": [_found(store, row) for row in latest]}
+
+
+def _found(store: Reading, row: Row) -> dict[str, Any]:
+    root_id, nodes, last_used, uses, alive = row
+    ((agent, purpose, issued_at, expires_at),) = store.rows(
+        "SELECT agent, purpose, issued_at, expires_at FROM blocks WHERE link = ?", bytes(root_id)
+    )
+    # Sums are decimals in PostgreSQL.
+    said = (root_id, agent, purpose, issued_at, expires_at, nodes, last_used, int(uses), int(alive))
+    return _spelled(_FOUND, said)
+
+
+def _spelled(names: Sequence[str], row: Row) -> dict[str, Any]:
+    return {
+        name: bytes(value).hex() if isinstance(value, bytes | memoryview) else value
+        for name, value in zip(names, row, strict=True)
+    }
+
+
+def _issuer_id(key: bytes) -> bytes:
+    return key_id(PublicKey(key))
+
+
+def _literally(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _prefix(digits: str, filled: str) -> bytes:
+    try:
+        return bytes.fromhex(digits.ljust(64, filled))
+    except ValueError as error:
+        raise Refused("malformed", "a root id is hexadecimal digits") from error

@@ -1,0 +1,93 @@
+"""What the service does now and then: compact the list, let old records and dead rows go."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import structlog
+
+from chaincred_verifier import published
+from chaincred_verifier.ledger import Writing
+from chaincred_verifier.problems import Unavailable
+from chaincred_verifier.service import Service
+
+_EVERY: Final = 5.0
+"""Seconds between two looks at whether there is something to do."""
+_ROWS: Final = 2_000
+"""Of one transaction, so that nobody waits long for it."""
+_DAY: Final = 86_400
+
+log = structlog.get_logger()
+
+
+async def clean(service: Service) -> None:
+    """Does it, for ever. A failure is logged and tried again."""
+    while True:
+        try:
+            await once(service)
+        except Unavailable as error:
+            log.warning("no_upkeep", detail=str(error))
+        except Exception:
+            log.exception("no_upkeep")
+        await asyncio.sleep(_EVERY)
+
+
+async def once(service: Service) -> None:
+    """Everything that is due."""
+    settings = service.settings
+
+    def compact(writing: Writing) -> int | None:
+        service.require_fit_to_sign(writing)
+        ((seq, taken_at),) = writing.rows("SELECT seq, taken_at FROM list_snapshot")
+        ((number,),) = writing.rows("SELECT seq FROM list_state")
+        due = number - seq >= settings.compact_after
+        # Once a day for what died since, and when the list key is another one.
+        if not due and writing.now - taken_at < _DAY and service.published.signs_snapshot(writing):
+            return None
+        return published.compact(
+            writing, settings.list_key, now=writing.now, keep=settings.compact_after
+        )
+
+    number = await service.write(compact)
+    if number is not None:
+        log.info("compacted", number=number)
+    before = service.clock() - settings.retention_days * _DAY
+    while await service.write(lambda writing: drop_records(writing, before)) == _ROWS:
+        pass
+    while await service.write(lambda writing: drop_blocks(writing, before)) == _ROWS:
+        pass
+    await service.write(
+        lambda writing: writing.rows("DELETE FROM sessions WHERE expires_at < ?", writing.now)
+    )
+
+
+def drop_records(writing: Writing, before: int) -> int:
+    """Lets the oldest records go, of those made before a second; gives how many went (9.4)."""
+    found = writing.rows(
+        "SELECT n, hash FROM audit WHERE at < ? AND n < (SELECT n FROM audit_state) "
+        "ORDER BY n LIMIT ?",
+        before,
+        _ROWS,
+    )
+    if not found:
+        return 0
+    last, running = found[-1]
+    gone = writing.rows("DELETE FROM audit WHERE n <= ? RETURNING 1", last)
+    # The hash before the oldest record that stays: an export begins from it.
+    writing.rows("UPDATE audit_state SET first_n = ?, before_hash = ?", last + 1, bytes(running))
+    return len(gone)
+
+
+def drop_blocks(writing: Writing, before: int) -> int:
+    """Lets blocks go that expired before a second, and were not used since; gives how many."""
+    gone = writing.rows(
+        "DELETE FROM blocks WHERE link IN (SELECT link FROM blocks WHERE expires_at < ? "
+        "AND coalesce(last_used, 0) < ? ORDER BY depth DESC LIMIT ?) RETURNING link",
+        before,
+        before,
+        _ROWS,
+    )
+    for (link,) in gone:
+        writing.rows("DELETE FROM block_tasks WHERE link = ?", bytes(link))
+    return len(gone)

@@ -1,0 +1,149 @@
+"""What travels as JSON: strict in, plain out (specs/service.md 1)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from chaincred import Explanation, Hop, Malformed, Request, Verified
+from chaincred.caveat_json import caveat_json, parsed
+from chaincred_verifier.problems import failures_json
+
+_FIELDS: Final = frozenset({"tool", "resource", "effect", "args", "task", "context"})
+
+
+def json_of(body: bytes) -> Any:
+    """The value that a body spells, each key once and no NaN. Raises Malformed."""
+    try:
+        return parsed(body.decode())
+    except (ValueError, RecursionError) as error:
+        raise Malformed("the body is not JSON as it is allowed here") from error
+
+
+def members(said: Any, needed: Iterable[str], optional: Iterable[str] = ()) -> dict[str, Any]:
+    """An object with the members that are needed, and no other than these and the optional ones.
+
+    Raises Malformed.
+    """
+    needed = tuple(needed)
+    if not isinstance(said, dict):
+        raise Malformed("not an object")
+    missing = [name for name in needed if name not in said]
+    if missing:
+        raise Malformed(f"without {', '.join(missing)}")
+    strange = said.keys() - {*needed, *optional}
+    if strange:
+        raise Malformed(f"{len(strange)} members that are not known here")
+    return said
+
+
+def text_in(said: Mapping[str, Any], name: str, default: str | None = None) -> str:
+    """A member that is a string. Raises Malformed."""
+    value = said.get(name, default)
+    if not isinstance(value, str):
+        raise Malformed(f"{name} is not a string")
+    return value
+
+
+def hex_in(said: Mapping[str, Any], name: str, size: int) -> bytes:
+    """A member of `size` bytes as lower-case hexadecimal digits. Raises Malformed."""
+    return hex_of(text_in(said, name), name, size)
+
+
+def hex_of(text: str, name: str, size: int) -> bytes:
+    """`size` bytes as lower-case hexadecimal digits. Raises Malformed."""
+    try:
+        value = bytes.fromhex(text)
+    except ValueError:
+        value = b""
+    if len(value) != size or value.hex() != text:
+        raise Malformed(f"{name} is not {2 * size} lower-case hexadecimal digits")
+    return value
+
+
+def request_of(said: Any) -> Request:
+    """The request in a body. Raises Malformed."""
+    said = members(said, ("tool", "effect"), _FIELDS)
+    context = text_in(said, "context", "")
+    try:
+        return Request(
+            text_in(said, "tool"),
+            effect=text_in(said, "effect"),
+            resource=text_in(said, "resource", ""),
+            args=_argument(said.get("args", {})),
+            task=text_in(said, "task", ""),
+            context=hex_of(context, "context", 32) if context else b"",
+        )
+    except (ValueError, TypeError) as error:
+        # An unknown effect is the caller's here, not ours.
+        raise Malformed(str(error)) from error
+
+
+def _argument(value: Any) -> Any:
+    match value:
+        case {"$int": str(digits), **rest} if not rest:
+            return _integer(digits)
+        case {"$bin": str(digits), **rest} if not rest:
+            return hex_of(digits, "$bin", len(digits) // 2)
+        case dict():
+            return {name: _argument(each) for name, each in value.items()}
+        case list():
+            return [_argument(each) for each in value]
+    return value
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > 20 or not digits.isascii() or not digits.removeprefix("-").isdigit():
+        raise Malformed("$int is not an integer of 64 bits")
+    return int(digits)
+
+
+def hops_json(hops: Iterable[Hop]) -> list[dict[str, Any]]:
+    """Provenance: each delegation in order."""
+    return [
+        {
+            "agent": hop.agent,
+            "purpose": hop.purpose,
+            "issued_at": hop.issued_at,
+            "delegator": hop.delegator.hex(),
+            "holder": hop.holder.hex(),
+            "link": hop.link.hex(),
+            "caveats": [caveat_json(each) for each in hop.caveats],
+        }
+        for hop in hops
+    ]
+
+
+def verified_json(verified: Verified, n: int) -> dict[str, Any]:
+    """What is admitted (4.3)."""
+    return {
+        "admitted": True,
+        "root_id": verified.root_id.hex(),
+        "agent": verified.agent,
+        "hops": hops_json(verified.hops),
+        "list": {"seq": verified.list_seq, "age": verified.list_age},
+        "audit": n,
+    }
+
+
+def explained_json(explanation: Explanation) -> dict[str, Any]:
+    """Every reason to refuse (4.5)."""
+    return {
+        "code": explanation.code,
+        "refusals": [{"code": each.code, "message": str(each)} for each in explanation.refusals],
+        "failures": failures_json(explanation.failures),
+        "hops": hops_json(explanation.hops),
+    }
+
+
+def answer(said: Any, status: int = 200, **headers: str) -> Response:
+    """A JSON response that no cache keeps."""
+    return Response(
+        json.dumps(said, ensure_ascii=False, separators=(",", ":")),
+        status_code=status,
+        headers={"Cache-Control": "no-store", **headers},
+        media_type="application/json",
+    )

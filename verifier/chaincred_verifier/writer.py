@@ -1,0 +1,207 @@
+"""The one thread of a worker that writes: what waits is committed together.
+
+A durable commit costs a wait for the disk, whatever is in it. So decisions that come while one
+commit is under way share the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final, TypeVar
+
+from chaincred import Token
+from chaincred_verifier.audit_log import Record
+from chaincred_verifier.ledger import Known, Writing
+from chaincred_verifier.problems import Unavailable
+from chaincred_verifier.store.driver import Connection
+
+T = TypeVar("T")
+
+TOGETHER: Final = 128
+"""Decisions of one commit: enough to pay for the disk, few enough to answer within milliseconds."""
+WAITING: Final = 4_096
+"""Jobs that may wait; with more the store is too slow, and who asks is told so."""
+
+
+class Settled(Enum):
+    """What became of a decision."""
+
+    DONE = "done"
+    REPLAYED = "replayed"
+    OUTDATED = "outdated"
+    """The list had moved on: nothing was written, decide again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """A decision to be made durable: its proof remembered, its record written, its use counted.
+
+    `proof` is the key and the last second of the proof in the replay memory, None if step 3 did
+    not come so far. `record` is given the final code. `list_seq` is the number it was decided
+    on; an admission on an older one than the store's is OUTDATED.
+    """
+
+    proof: tuple[bytes, int] | None
+    admitted: bool
+    list_seq: int | None
+    record: Record
+    replayed: Record
+    token: Token | None
+
+
+@dataclass(slots=True)
+class _Waiting:
+    job: Callable[[Writing], Any] | Settling
+    future: asyncio.Future[Any]
+
+
+class Writer:
+    """Runs jobs in write transactions, in order. Made, used and closed on one event loop."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        clock: Callable[[], int],
+        *,
+        list_id: bytes,
+        capacity: int,
+    ) -> None:
+        self._connect = connect
+        self._clock = clock
+        self._list_id = list_id
+        self._capacity = capacity
+        self._known = Known()
+        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._thread.start()
+
+    async def run(self, job: Callable[[Writing], T]) -> T:
+        """What `job` gives, once all it wrote is durable. Raises Unavailable, or what it raises."""
+        result: T = await self._enqueue(job)
+        return result
+
+    async def settle(self, settling: Settling) -> tuple[Settled, int | None]:
+        """What became of a decision, and the number of its audit record."""
+        result: tuple[Settled, int | None] = await self._enqueue(settling)
+        return result
+
+    def close(self) -> None:
+        """Ends the thread once what waits is done."""
+        self._queue.put(None)
+        self._thread.join(10)
+
+    def _enqueue(self, job: Callable[[Writing], Any] | Settling) -> asyncio.Future[Any]:
+        if self._queue.qsize() >= WAITING:
+            raise Unavailable("too much waits for the store")
+        future = self._loop.create_future()
+        self._queue.put(_Waiting(job, future))
+        return future
+
+    def _run(self) -> None:
+        connection = self._connect()
+        last = False
+        while not last:
+            batch, last = self._take()
+            if batch:
+                self._answer(self._write(connection, batch))
+        connection.close()
+
+    def _take(self) -> tuple[list[_Waiting], bool]:
+        """What to commit together: many decisions, or one job. And whether it is the last."""
+        first = self._peeked or self._queue.get()
+        self._peeked = None
+        if first is None:
+            return [], True
+        batch = [first]
+        while isinstance(batch[-1].job, Settling) and len(batch) < TOGETHER:
+            try:
+                more = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if more is None:
+                return batch, True
+            if not isinstance(more.job, Settling):
+                self._peeked = more
+                break
+            batch.append(more)
+        return batch, False
+
+    _peeked: _Waiting | None = None
+
+    def _write(self, connection: Connection, batch: list[_Waiting]) -> list[tuple[_Waiting, Any]]:
+        try:
+            with connection.writing():
+                writing = Writing(
+                    connection,
+                    self._known,
+                    list_id=self._list_id,
+                    now=self._clock(),
+                    capacity=self._capacity,
+                )
+                jobs = [each.job for each in batch]
+                results: Sequence[Any]
+                if callable(jobs[0]):
+                    results = [jobs[0](writing)]
+                else:
+                    results = settle_all(writing, [job for job in jobs if not callable(job)])
+        except BaseException as error:  # noqa: BLE001 - whoever waits is told, whatever it was
+            # What was thought to be written may not be.
+            self._known.clear()
+            return [(each, error) for each in batch]
+        return list(zip(batch, results, strict=True))
+
+    def _answer(self, results: list[tuple[_Waiting, Any]]) -> None:
+        def tell() -> None:
+            for waiting, result in results:
+                if waiting.future.cancelled():
+                    continue
+                if isinstance(result, BaseException):
+                    waiting.future.set_exception(result)
+                else:
+                    waiting.future.set_result(result)
+
+        try:
+            self._loop.call_soon_threadsafe(tell)
+        except (RuntimeError, CancelledError):
+            return  # the loop has ended: nobody waits any more
+
+
+def settle_all(writing: Writing, settlings: Sequence[Settling]) -> list[tuple[Settled, int | None]]:
+    """Settles decisions in one transaction, in their order."""
+    ((seq,),) = writing.rows("SELECT seq FROM list_state")
+    current = [
+        not (each.admitted and each.list_seq is not None and each.list_seq < seq)
+        for each in settlings
+    ]
+    proofs = [
+        each.proof for each, fits in zip(settlings, current, strict=True) if each.proof and fits
+    ]
+    new = writing.remember_all(proofs, writing.now)
+    outcomes: list[Settled] = []
+    records: list[Record] = []
+    for each, fits in zip(settlings, current, strict=True):
+        if not fits:
+            outcomes.append(Settled.OUTDATED)
+            continue
+        if each.proof and each.proof[0] not in new:
+            outcomes.append(Settled.REPLAYED)
+            records.append(each.replayed)
+        else:
+            # Of two that show one proof in one transaction the first has it.
+            new.discard(each.proof[0] if each.proof else b"")
+            outcomes.append(Settled.DONE)
+            records.append(each.record)
+        if each.token:
+            done = each.admitted and outcomes[-1] is Settled.DONE
+            writing.saw(each.token, used=int(done), refused=int(not done))
+    numbers = iter(writing.record_all(records))
+    return [
+        (outcome, None if outcome is Settled.OUTDATED else next(numbers)) for outcome in outcomes
+    ]
