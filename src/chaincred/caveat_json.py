@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from itertools import accumulate
@@ -53,15 +54,17 @@ _KINDS: Final[Mapping[str, type[Caveat]]] = {
 }
 _MAX_NESTING: Final = 100
 """Brackets open at once, those in strings included: more than anything that is meant has."""
+_BRACKETS: Final = re.compile(r"[\[\]{}]")
 FORMS: Final = ("exact", "one_of", "range", "pattern", "below", "host")
 
 
 def parsed(text: str) -> Any:
     """The value that a JSON text spells, each key once. Raises ValueError."""
-    # How deep json itself goes differs between versions of Python.
-    if max(accumulate((c in "[{") - (c in "]}") for c in text), default=0) > _MAX_NESTING:
+    # How deep json itself goes differs between versions of Python. Few brackets are not deep.
+    brackets = _BRACKETS.findall(text) if text.count("[") + text.count("{") > _MAX_NESTING else ()
+    if max(accumulate(1 if each in "[{" else -1 for each in brackets), default=0) > _MAX_NESTING:
         raise ValueError("JSON that is nested too deep")
-    return json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+    return _DECODER.decode(text)
 
 
 def caveat_json(caveat: Caveat) -> dict[str, Any]:
@@ -172,3 +175,6 @@ def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)

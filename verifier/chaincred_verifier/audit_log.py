@@ -5,15 +5,16 @@ A record is written in the transaction of what it tells of, so neither is there 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from chaincred.audit import first_hash, next_hash
 from chaincred_verifier.store.driver import Reading
+from chaincred_verifier.store.inserting import insert
+from chaincred_verifier.wire import spelled
 
-_ROWS: Final = 200
+_COLUMNS: Final = "n, at, what, code, root_id, agent, task, tool, line, hash"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Record:
     def line(self, n: int) -> str:
         said = {"n": n, "at": self.at, "what": self.what, "code": self.code}
         said |= {name: each for name, each in self.members.items() if each is not None}
-        return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+        return spelled(said)
 
 
 def append(store: Reading, records: Sequence[Record], list_id: bytes) -> list[int]:
@@ -67,13 +68,6 @@ def append(store: Reading, records: Sequence[Record], list_id: bytes) -> list[in
                 running,
             )
         )
-    for start in range(0, len(rows), _ROWS):
-        part = rows[start : start + _ROWS]
-        values = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"] * len(part))
-        store.rows(
-            "INSERT INTO audit (n, at, what, code, root_id, agent, task, tool, line, hash) "
-            f"VALUES {values}",
-            *[each for row in part for each in row],
-        )
+    insert(store, f"audit ({_COLUMNS})", rows)
     store.rows("UPDATE audit_state SET n = ?, hash = ?", n, running)
     return [row[0] for row in rows]

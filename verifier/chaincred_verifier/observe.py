@@ -17,6 +17,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._calls: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         self.calls = Counter(
             "chaincred_calls", "Answered calls", ["route", "status"], registry=self.registry
         )
@@ -41,6 +42,19 @@ class Metrics:
                 ("ready", "1 if the service is ready"),
             )
         }
+
+    def answered(self, route: str, status: int, seconds: float | None) -> None:
+        """Counts a call, and how long it took unless it was a stream."""
+        key = (route, status)
+        found = self._calls.get(key)
+        if found is None:
+            # Looking up labels costs more than counting; routes and statuses are few.
+            found = (self.calls.labels(route, str(status)), self.seconds.labels(route))
+            self._calls[key] = found
+        count, taken = found
+        count.inc()
+        if seconds is not None:
+            taken.observe(seconds)
 
     def text(self, **now: float) -> bytes:
         """Prometheus' text form; `now` gives each gauge its value."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chaincred_verifier.store.driver import Reading
-
-_ROWS = 400
-"""Of one statement: SQLite takes 32,766 values."""
+from chaincred_verifier.store.inserting import insert
 
 
 def add_all(
@@ -25,15 +23,9 @@ def add_all(
         latest, held = now, held - len(gone)
     room = max(0, capacity - held)
     wanted = [(key, until) for key, until in dict(seen).items() if until >= latest][:room]
-    new: set[bytes] = set()
-    for start in range(0, len(wanted), _ROWS):
-        part = wanted[start : start + _ROWS]
-        values = ", ".join(["(?, ?)"] * len(part))
-        added = store.rows(
-            f"INSERT INTO replay (key, until) VALUES {values} "
-            "ON CONFLICT (key) DO NOTHING RETURNING key",
-            *[each for row in part for each in row],
-        )
-        new.update(bytes(key) for (key,) in added)
+    added = insert(
+        store, "replay (key, until)", wanted, "ON CONFLICT (key) DO NOTHING RETURNING key"
+    )
+    new = {bytes(key) for (key,) in added}
     store.rows("UPDATE replay_state SET latest = ?, held = ?", latest, held + len(new))
     return new

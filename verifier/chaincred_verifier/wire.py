@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from starlette.responses import Response
 
-from chaincred import Explanation, Hop, Malformed, Request, Verified
+from chaincred import Explanation, Hop, Malformed, Request, Token, Verified
 from chaincred.caveat_json import caveat_json, parsed
 from chaincred_verifier.problems import failures_json
 
+# Made once: json.dumps makes one for each call that does not want its defaults.
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_TOLD: Final = 4_096
+"""Tokens whose provenance is kept in JSON: 4 KB each or so."""
 _FIELDS: Final = frozenset({"tool", "resource", "effect", "args", "task", "context"})
 
 
@@ -117,16 +122,22 @@ def hops_json(hops: Iterable[Hop]) -> list[dict[str, Any]]:
     ]
 
 
-def verified_json(verified: Verified, n: int) -> dict[str, Any]:
-    """What is admitted (4.3)."""
-    return {
+@lru_cache(_TOLD)
+def _told(token: Token) -> str:
+    """What is the same each time a token is admitted, as the beginning of an object."""
+    said = {
         "admitted": True,
-        "root_id": verified.root_id.hex(),
-        "agent": verified.agent,
-        "hops": hops_json(verified.hops),
-        "list": {"seq": verified.list_seq, "age": verified.list_age},
-        "audit": n,
+        "root_id": token.root_id.hex(),
+        "agent": token.chain.blocks[-1].agent,
+        "hops": hops_json(token.hops),
     }
+    return spelled(said).removesuffix("}")
+
+
+def verified_json(verified: Verified, n: int) -> str:
+    """What is admitted (4.3), in JSON."""
+    seq = spelled({"list": {"seq": verified.list_seq, "age": verified.list_age}, "audit": n})
+    return f"{_told(verified.token)},{seq.removeprefix('{')}"
 
 
 def explained_json(explanation: Explanation) -> dict[str, Any]:
@@ -139,10 +150,15 @@ def explained_json(explanation: Explanation) -> dict[str, Any]:
     }
 
 
+def spelled(said: Any) -> str:
+    """A value in JSON."""
+    return _ENCODER.encode(said)
+
+
 def answer(said: Any, status: int = 200, **headers: str) -> Response:
-    """A JSON response that no cache keeps."""
+    """A JSON response that no cache keeps; a str is JSON already."""
     return Response(
-        json.dumps(said, ensure_ascii=False, separators=(",", ":")),
+        said if isinstance(said, str) else spelled(said),
         status_code=status,
         headers={"Cache-Control": "no-store", **headers},
         media_type="application/json",

@@ -29,18 +29,20 @@ async def verify(request: Request) -> Response:
         checks = wire.members(said, ("checks",))["checks"]
         if not isinstance(checks, list) or not 1 <= len(checks) <= MAX_BATCH:
             raise Malformed(f"checks are 1 to {MAX_BATCH}")
-        return wire.answer({"results": [await _result(service, each) for each in checks]})
+        results = [await _result(service, each) for each in checks]
+        return wire.answer(f'{{"results":[{",".join(results)}]}}')
     return wire.answer(await _decided(service, said))
 
 
-async def _result(service: Service, said: Any) -> dict[str, Any]:
+async def _result(service: Service, said: Any) -> str:
     try:
         return await _decided(service, said)
     except ChaincredError as error:
-        return problems.problem(error)
+        return wire.spelled(problems.problem(error))
 
 
-async def _decided(service: Service, said: Any) -> dict[str, Any]:
+async def _decided(service: Service, said: Any) -> str:
+    """The answer for what is admitted, in JSON."""
     try:
         said = wire.members(said, ("presentation", "request"), ("audience",))
         audience = wire.text_in(said, "audience") if "audience" in said else None

@@ -54,7 +54,6 @@ CREATE TABLE audit (
     line    TEXT   NOT NULL,
     hash    BYTEA  NOT NULL
 );
-CREATE INDEX audit_at ON audit (at);
 CREATE INDEX audit_root_id ON audit (root_id, n);
 CREATE INDEX audit_agent ON audit (agent, n);
 CREATE INDEX audit_tool ON audit (tool, n);

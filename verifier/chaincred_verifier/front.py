@@ -1,0 +1,112 @@
+"""What every call passes before its route: counted, timed, and its refusal put in words."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chaincred import ChaincredError
+from chaincred_verifier import problems
+from chaincred_verifier.problems import Refused
+from chaincred_verifier.service import Service
+
+_NONE: Final = 0
+"""The status of a call that is not answered yet."""
+
+log = structlog.get_logger()
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Observed:
+    """ASGI middleware: counts and times calls, by the pattern of their route."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+        status = _NONE
+
+        async def seen(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, seen)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is not shown
+            # Here, not where the framework would print it: a traceback's last line is the error's
+            # message, which may hold what came in.
+            found = {"kind": type(error).__name__, "where": _where(error)}
+            log.error("fault", path=scope["path"], **found)  # noqa: TRY400 - not its message
+            if status == _NONE:
+                fault = Refused("internal", "a fault of the service's own")
+                await problems.answer(fault)(scope, receive, seen)
+        finally:
+            service: Service = scope["app"].state.service
+            route = getattr(scope.get("route"), "path", scope.get("straight", "none"))
+            took = None if route.endswith("/stream") else time.perf_counter() - begun
+            service.metrics.answered(route, status, took)
+
+
+class Straight:
+    """ASGI middleware: a few calls go to their handler at once.
+
+    The framework's way to a route costs as much as a decision.
+    """
+
+    def __init__(self, app: ASGIApp, handlers: Mapping[tuple[str, str], Handler]) -> None:
+        self._app = app
+        self._handlers = handlers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        handler = None
+        if scope["type"] == "http":
+            handler = self._handlers.get((scope["method"], scope["path"]))
+        if handler is None:
+            await self._app(scope, receive, send)
+            return
+        scope["straight"] = scope["path"]
+        request = Request(scope, receive)
+        try:
+            response = await handler(request)
+        except ChaincredError as error:
+            response = await refused(request, error)
+        await response(scope, receive, send)
+
+
+async def refused(request: Request, error: Exception) -> Response:
+    """What a refusal is answered with, and a line in the log."""
+    if not isinstance(error, ChaincredError):
+        raise error
+    request.state.refused = error.code
+    address = request.client.host if request.client else ""
+    log.info("refused", code=error.code, path=request.url.path, address=address)
+    return problems.answer(error)
+
+
+async def unrouted(request: Request, error: Exception) -> Response:
+    """What the framework refuses by itself: no such path, another method."""
+    status = error.status_code if isinstance(error, HTTPException) else 400
+    return await refused(request, problems.of_status(status))
+
+
+def _where(error: BaseException) -> list[str]:
+    found: list[str] = []
+    frame: Any = error.__traceback__
+    while frame is not None:
+        found.append(f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}")
+        frame = frame.tb_next
+    return found[-6:]
