@@ -39,6 +39,7 @@ from chaincred.errors import (
     Stale,
     Untrusted,
 )
+from chaincred.key_proof import KeyProof
 from chaincred.keys import PublicKey, SigningKey
 from chaincred.presentation import Presentation
 from chaincred.publisher import RevocationList
@@ -74,6 +75,7 @@ __all__ = [
     "Hop",
     "Host",
     "InMemoryReplay",
+    "KeyProof",
     "ListRefused",
     "Malformed",
     "MaxEffect",

@@ -70,3 +70,32 @@ REVOKE: Final = body(
 )
 FOLLOWER: Final = body(_object({"key": _HEX32}))
 ACK: Final = body({"type": "string", "format": "binary"}, "application/vnd.chaincred.ack")
+
+_LIMITS: Final = {
+    "purpose": {"type": "string", "maxLength": 256},
+    "lifetime": {"type": "integer", "minimum": 1, "maximum": 31_536_000},
+    "max_hops": {"type": "integer", "minimum": 0, "maximum": 15},
+}
+_ASK: Final = _object(
+    {"holder": _HEX32, "agent": {"type": "string", "minLength": 1, "maxLength": 128}},
+    {**_LIMITS, "caveats": {"type": "array", "items": {"type": "object"}, "maxItems": 32}},
+)
+_EXCHANGE: Final = _object(
+    {
+        "grant_type": _TEXT,
+        "subject_token": _TEXT,
+        "subject_token_type": _TEXT,
+        "holder": _HEX32,
+        "holder_proof": _TEXT,
+    },
+    {**_LIMITS, "requested_token_type": _TEXT, "caveats": _TEXT},
+)
+ISSUE: Final = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": _ASK},
+            "application/x-www-form-urlencoded": {"schema": _EXCHANGE},
+        },
+    }
+}

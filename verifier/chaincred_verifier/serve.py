@@ -12,8 +12,10 @@ from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
 from chaincred_verifier.app import create_app
+from chaincred_verifier.gateway import Rules
 from chaincred_verifier.limits import protocol
 from chaincred_verifier.observe import log_to_stderr
+from chaincred_verifier.service import issuing_of
 from chaincred_verifier.settings import Settings, SettingsRefused
 
 
@@ -60,6 +62,9 @@ def serve() -> int:
     """
     try:
         settings = Settings.from_environment(os.environ)
+        # Read again by each worker, where a fault would end in a traceback.
+        Rules.read(settings.gateway_rules, settings.name)
+        issuing_of(settings)
     except SettingsRefused as error:
         raise click.ClickException(str(error)) from error
     log_to_stderr(settings.log)

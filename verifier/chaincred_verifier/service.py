@@ -17,6 +17,7 @@ from chaincred.files import FileFloor
 from chaincred_verifier import published
 from chaincred_verifier.decider import Decider, Recorder
 from chaincred_verifier.gateway import Rules
+from chaincred_verifier.issuing import Issuing
 from chaincred_verifier.ledger import Known, Writing
 from chaincred_verifier.limits import Refusals
 from chaincred_verifier.observe import Metrics
@@ -72,6 +73,7 @@ class Service:
             settings.list_key, settings.list_keys, own_id, FileFloor(settings.floor)
         )
         self.rules = Rules.read(settings.gateway_rules, settings.name)
+        self.issuing = issuing_of(settings)
         self._connect = connect
         self._writer = Writer(connect, clock, list_id=own_id, capacity=settings.replay_capacity)
         self._readers: queue.LifoQueue[Connection] = queue.LifoQueue()
@@ -95,6 +97,8 @@ class Service:
         except ListRefused as error:
             raise SettingsRefused(f"CHAINCRED_FLOOR: {error}") from error
         await service.catch_up()
+        # Before the first call: after a rest the list is too old for what cannot be undone.
+        await service._beat_once()
         service.spawn(service._watch())
         service.spawn(service._beat())
         return service
@@ -195,6 +199,12 @@ class Service:
 
     async def _beat(self) -> None:
         """Signs a head whenever the last one is a heartbeat old."""
+        while True:
+            # Twice as often as is promised: whoever comes just too early comes again in time.
+            await asyncio.sleep(self.settings.heartbeat / 2)
+            await self._beat_once()
+
+    async def _beat_once(self) -> None:
         settings = self.settings
 
         def beat(writing: Writing) -> bool:
@@ -203,17 +213,26 @@ class Service:
                 writing, settings.list_key, every=settings.heartbeat, fresh_for=settings.fresh_for
             )
 
-        while True:
-            # Twice as often as is promised: whoever comes just too early comes again in time.
-            await asyncio.sleep(settings.heartbeat / 2)
-            try:
-                if await self.write(beat):
-                    await self.catch_up()
-            except Unavailable as error:
-                log.warning("no_heartbeat", detail=str(error))
-            except Exception:
-                # The list goes stale and then nobody is admitted: that is how it fails.
-                log.exception("no_heartbeat")
+        try:
+            if await self.write(beat):
+                await self.catch_up()
+        except Unavailable as error:
+            log.warning("no_heartbeat", detail=str(error))
+        except Exception:
+            # The list goes stale and then nobody is admitted: that is how it fails.
+            log.exception("no_heartbeat")
+
+
+def issuing_of(settings: Settings) -> Issuing | None:
+    """The issuing policy at work; None where none is set. Raises SettingsRefused."""
+    if settings.issuing_policy is None or settings.root_key is None:
+        return None
+    return Issuing.read(
+        settings.issuing_policy,
+        key=settings.root_key,
+        audience=settings.name,
+        max_lifetime=settings.max_lifetime,
+    )
 
 
 def prepare(

@@ -59,7 +59,7 @@ async def what_is_unfit(service: Service) -> list[str]:
         unfit.add("store")
     try:
         service.published.view.require_fresh(
-            Effect.WRITE, service.settings.freshness, service.clock()
+            Effect.IRREVERSIBLE, service.settings.freshness, service.clock()
         )
     except ChaincredError:
         unfit.add("list")
