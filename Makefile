@@ -8,6 +8,7 @@ EXTRAS := .[cli,macaroon,verifier,postgres,spiffe]
 
 demo: $(VENV)/ready-demo
 	@$(BIN)/python examples/demo/run.py
+	@$(BIN)/python examples/demo/with_service.py
 
 test: $(VENV)/ready-test
 	$(BIN)/python -m coverage erase

@@ -147,6 +147,19 @@ def test_the_demo_fails_loudly_where_a_step_ends_otherwise(code, instead, step):
     assert [each for each in processes_named_in(ended.stdout) if is_alive(each)] == []
 
 
+def test_the_demo_with_the_service_ends_as_told_and_leaves_no_process():
+    ended = run("examples/demo/with_service.py")
+    assert ended.stderr == ""
+    assert ended.returncode == 0
+    for name in ("files-a", "files-b", "files-c"):
+        assert re.search(rf"{name} refuses 0\.\d+ s after the order, admitted until", ended.stdout)
+    assert "closed: files-a, files-b, files-c have said so, signed" in ended.stdout
+    assert "steps ended as told" in ended.stdout
+    told = re.findall(r"[a-z-]+\s+(\d+)(?=,|\n)", ended.stdout.partition("\n1  ")[0])
+    assert len(told) == 7
+    assert [each for each in map(int, told) if is_alive(each)] == []
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_the_demo_takes_its_processes_along_when_it_is_interrupted(how):
     with subprocess.Popen(

@@ -1,6 +1,7 @@
 """The resource server: files behind three tools. It holds two public keys and no secret.
 
-Run as `resource_server.py PUBLIC_FOLDER WORKSPACE`.
+Run as `resource_server.py PUBLIC_FOLDER WORKSPACE [NAME SERVICE]`: with the address of a
+verification service it follows that one's list, under its name, else a file in the public folder.
 """
 
 import json
@@ -23,10 +24,12 @@ from chaincred import (
     Malformed,
     Request,
     RevocationView,
+    SigningKey,
     Verified,
     Verifier,
 )
 from chaincred.files import FileFloor, read_file, read_public_key
+from chaincred.follow import Follower
 
 POLL = 0.2
 """Seconds between two looks at the revocation list."""
@@ -101,6 +104,10 @@ class Gate:
             return 200, {"code": "ok", "result": self._workspace.run(request)}
         except (OSError, UnicodeError) as error:
             return 404, {"code": "failed", "why": type(error).__name__}
+
+    def follow(self, name: str, service: str, *, key: SigningKey) -> None:
+        """Keeps the list fresh from a service, and tells it what is enforced here."""
+        Follower(service, self._view, acknowledge=(name, key)).start()
 
     def watch_list(self) -> None:
         """Takes in the list whenever it changed. If this ends, the list goes stale: nobody in."""
@@ -194,13 +201,17 @@ def _json(body: bytes) -> Any:
         raise Malformed("the body is not JSON") from error
 
 
-def main(public: Path, folder: Path) -> None:
+def main(public: Path, folder: Path, *service: str) -> None:
     gate = Gate(public, Workspace(folder))
     server = Server(gate)
-    threading.Thread(target=gate.watch_list, daemon=True).start()
+    key = SigningKey.generate()
+    if service:
+        gate.follow(*service, key=key)
+    else:
+        threading.Thread(target=gate.watch_list, daemon=True).start()
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    answer({"port": lambda: server.server_address[1]})
+    answer({"port": lambda: server.server_address[1], "public_key": key.public_key.hex})
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:])

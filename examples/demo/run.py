@@ -11,14 +11,14 @@ from pathlib import Path
 from cast import PAYROLL, REPORT, REVIEW, Answer, Cast, content_of
 from refused import misbehave, send_garbage
 from revoked import revoke_hop, revoke_root, withhold
-from stage import Actor, Stage
+from stage import Actor, Program, Stage
 from story import NotAsTold, Story
 from tree import draw
 
 from chaincred import Token
 
 
-def introduce(cast: Cast, actors: list[Actor]) -> None:
+def introduce(cast: Cast, actors: list[Actor | Program]) -> None:
     story = cast.story
     story.title("chaincred: one task, many agents, one revocation")
     story.say("Each of them is a process of its own, with its number:")

@@ -1,6 +1,7 @@
 """The processes of the demo: started, asked, and all gone in the end, however it ends."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ class Actor:
     def __init__(self, name: str, script: str, folder: Path, arguments: tuple[str, ...]) -> None:
         self.name = name
         self.folder = folder
-        folder.mkdir(mode=0o700)
+        folder.mkdir(mode=0o700, exist_ok=True)
         # A session of its own, so that Ctrl-C reaches the story only, which then ends the others.
         self._process = subprocess.Popen(
             [sys.executable, str(HERE / script), *arguments],
@@ -64,11 +65,47 @@ class Actor:
         self._process.communicate()
 
 
+class Program:
+    """A process that talks to nobody here; `log` is what it writes."""
+
+    def __init__(
+        self, name: str, folder: Path, command: list[str], settings: dict[str, str]
+    ) -> None:
+        self.name = name
+        self.log = folder / "log"
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env={**os.environ, **settings},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.pid = self._process.pid
+
+    @property
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def pause(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+    def end(self) -> None:
+        """Ends the process at once, as a power cut would."""
+        self._process.kill()
+        self._process.wait()
+
+
 class Stage:
     """A temporary folder and the processes in it. On leaving the `with`, both are gone."""
 
     def __init__(self) -> None:
-        self.actors: list[Actor] = []
+        self.actors: list[Actor | Program] = []
         self._folder = tempfile.TemporaryDirectory(prefix="chaincred-demo-")
         self.folder = Path(self._folder.name).resolve()
 
@@ -76,6 +113,14 @@ class Stage:
         actor = Actor(name, script, self.folder / name, tuple(map(str, arguments)))
         self.actors.append(actor)
         return actor
+
+    def run(self, name: str, command: list[str], settings: dict[str, str]) -> Program:
+        """Starts a program, in the folder of its name."""
+        folder = self.folder / name
+        folder.mkdir(mode=0o700, exist_ok=True)
+        program = Program(name, folder, command, settings)
+        self.actors.append(program)
+        return program
 
     def __enter__(self) -> Self:
         return self

@@ -13,6 +13,9 @@ export const BLOCK = "chaincred/v1/block\0";
 export const PROOF = "chaincred/v1/proof\0";
 export const HEAD = "chaincred/v1/head\0";
 export const SNAPSHOT = "chaincred/v1/snapshot\0";
+export const ACK = "chaincred/v1/ack\0";
+export const AUDIT = "chaincred/v1/audit\0";
+export const HOLDER = "chaincred/v1/holder\0";
 
 /** The canonical y of the points of small order, the sign bit cleared. */
 const SMALL_ORDER = new Set([

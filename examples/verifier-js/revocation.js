@@ -39,6 +39,10 @@ function entry(value) {
 const firstHash = (listId) => sha256("chaincred/v1/log\0", listId);
 const nextHash = (hash, packedEntry) => sha256("chaincred/v1/log\0", hash, packedEntry);
 
+/** The running hash after each number of entries, from none on. */
+export const placesOf = ({ listId, entries }) =>
+  entries.reduce((hashes, packed) => [...hashes, nextHash(hashes.at(-1), packed)], [firstHash(listId)]);
+
 // 3. Head
 
 const signed = tuple(bin(), bin(64));
@@ -187,6 +191,9 @@ export class View {
     // 6. list_rollback
     if (head.seq < floor.seq || head.issuedAt < floor.issuedAt) {
       throw new Refused("list_rollback", "older than what was seen");
+    }
+    if (snapshot !== null && head.issuedAt < snapshot.takenAt) {
+      throw new Refused("list_rollback", "a head from before its snapshot");
     }
 
     // 7. list_gap

@@ -7,13 +7,16 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { decode } from "@msgpack/msgpack";
+import { hear } from "./acks.js";
+import { check } from "./audit.js";
 import { fromText, pack, toText, unpack } from "./encoding.js";
+import { prove } from "./holders.js";
 import { publicKey } from "./keys.js";
 import { isName, isPattern, matches } from "./names.js";
 import { Refused, malformed } from "./refused.js";
 import { View } from "./revocation.js";
 import { readBearer, readPresentation, readRequest, readToken } from "./tokens.js";
-import { Verifier } from "./verifier.js";
+import { ReplayMemory, Verifier } from "./verifier.js";
 
 const bytes = (hex) => Buffer.from(hex, "hex");
 const hex = (buffer) => buffer.toString("hex");
@@ -154,7 +157,42 @@ function runList(vector) {
   return code;
 }
 
-const RUNNERS = { verify: runVerify, decode: runDecode, match: runMatch, list: runList };
+/** A vector of something that is read: `read` gives what it says, in the words of the vector. */
+const reading = (read) => (vector) =>
+  codeOf(() => {
+    const said = read(vector);
+    for (const [field, wanted] of Object.entries(vector.said ?? {})) same(field, said[field], wanted);
+  });
+
+function readAck({ ack, followers, list, now }) {
+  const { name, listId, seq, hash, issuedAt, at } = hear(bytes(ack), {
+    followers: followers.map(({ name, key }) => ({ name, key: bytes(key) })),
+    list: { listId: bytes(list.list_id), entries: list.entries.map(bytes) },
+    now,
+  });
+  return { name, list_id: hex(listId), seq, hash: hex(hash), issued_at: issuedAt, at };
+}
+
+const readAudit = ({ lines, keys }) => check(lines, keys.map(bytes));
+
+function readHolder({ holder_proof: text, seen = [], holder, subject_token: subjectToken, audience, now }) {
+  const replays = new ReplayMemory();
+  const proofs = [...seen, text].map((each) =>
+    prove(each, { holder: bytes(holder), subjectToken, audience, replays, now }),
+  );
+  const { issuedAt, nonce } = proofs.at(-1);
+  return { issued_at: issuedAt, nonce: hex(nonce) };
+}
+
+const RUNNERS = {
+  verify: runVerify,
+  decode: runDecode,
+  match: runMatch,
+  list: runList,
+  ack: reading(readAck),
+  audit: reading(readAudit),
+  holder: reading(readHolder),
+};
 const SKIPPED = { macaroon: "macaroons are another format" };
 
 const folder = process.argv[2];
