@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXTRAS := .[cli,macaroon,verifier,postgres,spiffe]
 
-.PHONY: demo test test-long check static generated examples bench fix clean
+.PHONY: demo test test-long check static generated models bench fix clean
 
 demo: $(VENV)/ready-demo
 	@$(BIN)/python examples/demo/run.py
@@ -19,7 +19,7 @@ test: $(VENV)/ready-test
 test-long: $(VENV)/ready-test
 	CHAINCRED_LONG=1 $(BIN)/python -m pytest
 
-check: static generated test
+check: static generated models test
 
 static: $(VENV)/ready-check
 	$(BIN)/ruff format --check .
@@ -29,6 +29,9 @@ static: $(VENV)/ready-check
 
 generated: $(VENV)/ready-check
 	$(BIN)/python specs/vectors/generate.py --check
+
+models: $(VENV)/ready-check
+	$(BIN)/python specs/models/check.py
 
 bench: $(VENV)/ready-bench
 	$(BIN)/python bench/run.py
