@@ -97,6 +97,14 @@ def test_no_list_is_made_that_no_view_takes(monkeypatch):
             late(1.5)
 
 
+@pytest.mark.parametrize("since", [None, 1])
+def test_no_head_is_signed_from_before_the_snapshot(since):
+    published = listed([Entry.task("a")]).compact(NOW + 1)
+    with pytest.raises(ValueError, match=f"before its snapshot, {NOW + 1}"):
+        published.publish(LIST_KEY, now=NOW, since=since)
+    published.publish(LIST_KEY, now=NOW + 1, since=since)
+
+
 @pytest.mark.parametrize("since", [-1, 0, 3])
 def test_a_list_reaches_back_to_its_snapshot_and_no_further(since):
     published = listed([Entry.task("a")]).compact(NOW).revoke(Entry.task("b"))

@@ -31,7 +31,7 @@ from tests.cast import (
 )
 
 A, B = Entry.task("a"), Entry.task("b")
-EMPTY = RevocationList.begin(LIST_KEY, now=NOW)
+EMPTY = RevocationList.begin(LIST_KEY, now=NOW - 1)
 
 
 class Disk:
@@ -140,10 +140,33 @@ def test_another_list_is_refused_even_under_the_same_key():
 def test_a_list_from_the_future_or_the_past_is_refused():
     assert refusal(fresh(), EMPTY.publish(LIST_KEY, now=NOW + 61)) == "list_future"
     fresh().update(EMPTY.publish(LIST_KEY, now=NOW + 60), now=NOW)
-    later = EMPTY.compact(NOW + 61).publish(LIST_KEY, now=NOW)
-    assert refusal(fresh(), later) == "list_future"
+    assert refusal(fresh(), with_snapshot_of(NOW + 61)) == "list_future"
     assert refusal(fresh(), EMPTY.publish(LIST_KEY, now=NOW), NOW + 300) == "list_stale"
     fresh().update(EMPTY.publish(LIST_KEY, now=NOW), now=NOW + 299)
+
+
+def with_snapshot_of(taken_at, listed=EMPTY):
+    """A head of NOW and a snapshot of another second, both rightly signed."""
+    snapshot = listed.compact(taken_at).base.sign(LIST_KEY)
+    head = Head(listed.place, NOW, NOW + 300).sign(LIST_KEY)
+    return Update(snapshot, listed.place.seq, (), head).to_bytes()
+
+
+def test_a_head_is_not_older_than_its_snapshot():
+    fresh().update(with_snapshot_of(NOW), now=NOW)
+    assert refusal(fresh(), with_snapshot_of(NOW + 1)) == "list_rollback"
+
+
+def test_a_clock_that_is_set_back_finds_nothing_alive_that_was_revoked():
+    until = NOW + 100
+    revoked = EMPTY.revoke(Entry.chain(TOKEN.chain.root_id, until=until))
+    held = fresh()
+    held.update(revoked.publish(LIST_KEY, now=NOW, fresh_for=9000), now=NOW)
+    # The entry is over and has left the snapshot; the head is of when it was not.
+    joined = with_snapshot_of(until + 61, revoked)
+    assert refusal(held, joined, until + 61) == "list_rollback"
+    with pytest.raises(Revoked):
+        held.require_alive(TOKEN.footing, "t1")
 
 
 def test_of_two_updates_at_once_the_older_is_not_adopted_last():

@@ -35,6 +35,9 @@ FAMILIES = (
     "list_view",
     "list_floor",
     "macaroon",
+    "ack",
+    "audit",
+    "holder",
 )
 
 

@@ -13,11 +13,12 @@ from typing import Any, Final
 
 from chaincred.encoding import from_text, is_uint, pack, to_text, unpack
 from chaincred.errors import ChaincredError, Malformed
-from chaincred.keys import SIGNATURE_SIZE, Context, PublicKey, SigningKey
 from chaincred.idtable import ID_SIZE
+from chaincred.keys import SIGNATURE_SIZE, Context, PublicKey, SigningKey
 
 MAX_LINE: Final = 65_536
 """Bytes of a record: sixteen hops with names and purposes at their longest take some 12,000."""
+_HASH_SIZE: Final = 32
 _MAX_HEAD: Final = 256
 
 
@@ -64,7 +65,7 @@ class AuditHead:
             raise AuditRefused("the head is not signed by a key of this list")
         match unpack(body, _MAX_HEAD):
             case [bytes(list_id), n, bytes(running), at] if is_uint(n) and is_uint(at):
-                if len(list_id) == ID_SIZE and len(running) == len(digest):
+                if len(list_id) == ID_SIZE and len(running) == _HASH_SIZE:
                     return cls(list_id, n, running, at)
         raise Malformed("an audit head is [list_id, n, hash, at]")
 
@@ -90,36 +91,35 @@ def header(list_id: bytes, after: int, running: bytes, head: bytes) -> str:
     return json.dumps(said, separators=(",", ":"))
 
 
-def check(lines: Iterable[bytes], keys: Sequence[PublicKey]) -> Checked:
+def check(
+    lines: Iterable[bytes], keys: Sequence[PublicKey], *, kept: Sequence[AuditHead] = ()
+) -> Checked:
     """Checks an export, line by line without their breaks, against the list's keys.
 
-    Raises AuditRefused where a record was changed, left out, added or moved, or the head is not
-    signed by one of `keys`; Malformed where it is no export.
+    `kept` are heads of before, which whoever writes the log could not take back: the records have
+    to pass through each. Raises AuditRefused where they do not, where a record was changed, left
+    out, added or moved, or the head is not signed by one of `keys`; Malformed where it is no
+    export.
     """
     rest = iter(lines)
-    said = _object(next(rest, b""))
-    match said:
-        case {
-            "chaincred_audit": 1,
-            "list_id": str(),
-            "after": int(after),
-            "hash": str(digits),
-            "head": str(text),
-        }:
-            head = AuditHead.signed_by(from_text("", text, _MAX_HEAD), keys)
-        case _:
-            raise Malformed("an export begins with a line about itself")
-    if said["list_id"] != head.list_id.hex():
+    list_id, after, running, signed = _first(next(rest, b""))
+    head = AuditHead.signed_by(signed, keys)
+    if list_id != head.list_id:
         raise AuditRefused("the head is that of another list")
-    running = _hash(digits)
     if after == 0 and running != first_hash(head.list_id):
         raise AuditRefused("the records do not begin where the log begins")
+    for each in kept:
+        if each.list_id != head.list_id or not after <= each.n <= head.n:
+            raise AuditRefused(f"no records from {after + 1} to {head.n} lead through {each.n}")
     n = after
+    _require_same(n, running, kept)
     for line in rest:
         n += 1
-        if _object(line).get("n") != n:
+        said = _object(line).get("n")
+        if type(said) is not int or said != n:
             raise AuditRefused(f"record {n} is not where it belongs")
         running = next_hash(running, line)
+        _require_same(n, running, kept)
     if n != head.n:
         raise AuditRefused(f"the head is at record {head.n}, the records end at {n}")
     if running != head.hash:
@@ -127,11 +127,32 @@ def check(lines: Iterable[bytes], keys: Sequence[PublicKey]) -> Checked:
     return Checked(after + 1, n, head.at)
 
 
+def _require_same(n: int, running: bytes, kept: Sequence[AuditHead]) -> None:
+    if any(each.n == n and each.hash != running for each in kept):
+        raise AuditRefused(f"another past: record {n} and those before it are not what they were")
+
+
+def _first(line: bytes) -> tuple[bytes, int, bytes, bytes]:
+    """What the first line says: its list, the number and hash that it begins after, a head."""
+    said = _object(line)
+    match said:
+        case {
+            "chaincred_audit": 1,
+            "list_id": str(own_id),
+            "after": after,
+            "hash": str(running),
+            "head": str(head),
+        } if is_uint(said["chaincred_audit"]) and is_uint(after):
+            digits = _digits(own_id, ID_SIZE), _digits(running, _HASH_SIZE)
+            return digits[0], after, digits[1], from_text("", head, _MAX_HEAD)
+    raise Malformed("an export begins with a line about itself")
+
+
 def _object(line: bytes) -> dict[str, Any]:
     if len(line) > MAX_LINE:
         raise Malformed(f"a line of more than {MAX_LINE} bytes")
     try:
-        said = json.loads(line)
+        said = json.loads(line.decode(), parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise Malformed("a line that is not JSON") from error
     if not isinstance(said, dict):
@@ -139,8 +160,15 @@ def _object(line: bytes) -> dict[str, Any]:
     return said
 
 
-def _hash(digits: str) -> bytes:
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _digits(text: str, size: int) -> bytes:
     try:
-        return bytes.fromhex(digits)
-    except ValueError as error:
-        raise Malformed("a hash is hexadecimal digits") from error
+        data = bytes.fromhex(text)
+    except ValueError:
+        data = b""
+    if len(data) != size or data.hex() != text:
+        raise Malformed(f"not {size} bytes in lower-case hexadecimal digits")
+    return data

@@ -112,11 +112,14 @@ class RevocationList:
         """A packed update, its head signed by `key` and fresh for `fresh_for` seconds.
 
         Without `since` it is the whole list; else what follows entry number `since`. Raises
-        ValueError if the list does not reach back so far, or would never be fresh.
+        ValueError if the list does not reach back so far, would never be fresh, or was compacted
+        later than `now`.
         """
         require_seconds(now)
         if not is_uint(fresh_for) or fresh_for == 0:
             raise ValueError("a head is fresh for a positive number of seconds")
+        if now < self.base.taken_at:
+            raise ValueError(f"no view takes a head from before its snapshot, {self.base.taken_at}")
         head = Head(self.place, now, now + fresh_for).sign(key)
         start = self.base.place.seq
         snapshot = self.base.sign(key) if since is None else b""

@@ -108,6 +108,11 @@ class RevocationView:
     def place(self) -> Place:
         return self._held.place
 
+    @property
+    def head(self) -> Head | None:
+        """The head relied on; None before the first."""
+        return self._held.head
+
     def age(self, now: int) -> int | None:
         """Seconds since the head held was signed; None if there is none."""
         head = self._held.head
@@ -115,6 +120,10 @@ class RevocationView:
 
     def __len__(self) -> int:
         return len(self._held.table) + len(self._held.issuers.by_id)
+
+    def __bool__(self) -> bool:
+        # One that holds nothing yet is a view all the same: `view or another` must not swap it.
+        return True
 
     def update(self, data: bytes, *, now: int) -> None:
         """Relies on the packed update `data` from now on.
@@ -161,6 +170,10 @@ class RevocationView:
         floor = self._floor
         if head.place.seq < floor.place.seq or head.issued_at < floor.issued_at:
             raise ListRefused("list_rollback", f"older than number {floor.place.seq} of the floor")
+        # With an earlier head, a clock that is set back would bring to life what the snapshot has
+        # let go.
+        if snapshot and head.issued_at < snapshot.taken_at:
+            raise ListRefused("list_rollback", "a head from before its snapshot")
 
         # 7. list_gap
         held = self._held

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from chaincred import Freshness, RevocationView
 from chaincred import view as view_module
 from chaincred.chain import Chain
-from chaincred.revocation import Floor, Footing, Head, Place, Signed, Update
+from chaincred.revocation import Floor, Footing, Head, Place, Signed, Snapshot, Update
 from tests.attacks.cast import (
     HEAD,
     HOUR,
@@ -137,6 +138,12 @@ def entries_may_go(patch: pytest.MonkeyPatch) -> None:
 
 def publishers_may_be_ahead(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(view_module, "SKEW", 2**53)
+
+
+def any_snapshot_will_do(patch: pytest.MonkeyPatch) -> None:
+    """The head is not compared with its snapshot, which is taken to be of the first second."""
+    read = Snapshot.from_body
+    patch.setattr(Snapshot, "from_body", lambda body: replace(read(body), taken_at=0))
 
 
 def age_is_not_limited(patch: pytest.MonkeyPatch) -> None:
@@ -392,6 +399,33 @@ FAMILIES: tuple[Family, ...] = (
             "an older head of the same list after a restart",
             "list_rollback",
             LOG.update(at=NOW - 1),
+            floor=FLOOR,
+        ),
+    ),
+    family(
+        "snapshot from after its head",
+        any_snapshot_will_do,
+        update(
+            "a second later",
+            "list_rollback",
+            LOG.update(3, snapshot=LOG.snapshot(3, at=NOW + 1)),
+        ),
+        update(
+            "what had expired left out, under a head of before that",
+            "list_rollback",
+            LOG.update(
+                3, snapshot=LOG.snapshot(3, at=NOW + 1061, without=[E1, E2, E3]), fresh_until=2**40
+            ),
+            LOG.update(fresh_until=2**40),
+            now=NOW + 1061,
+        ),
+        update(
+            "the same after a restart",
+            "list_rollback",
+            LOG.update(
+                3, snapshot=LOG.snapshot(3, at=NOW + 1061, without=[E1, E2, E3]), fresh_until=2**40
+            ),
+            now=NOW + 1061,
             floor=FLOOR,
         ),
     ),

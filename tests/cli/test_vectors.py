@@ -45,6 +45,11 @@ def test_the_library_is_what_the_specification_says(path):
         ("list-delta", {"hash": "00"}, "hash is"),
         ("list-delta", {"alive": vector("list-delta")["revoked"]}, "alive 0d2f"),
         ("list-delta", {"revoked": vector("list-delta")["alive"]}, "revoked 1d0a"),
+        ("ack-of-the-last", {"said": {}}, "said is {'name': 'files-1.example'"),
+        ("ack-of-the-last", {"expect": "untrusted"}, "ok"),
+        ("audit-whole", {"said": {"first": 1, "last": 4, "at": 0}}, "said is {'first': 1, 'last'"),
+        ("holder-of-now", {"said": {"issued_at": 0, "nonce": ""}}, "said is {'issued_at': 179000"),
+        ("holder-of-now", {"holder_proof": "", "expect": "key_proof"}, "malformed"),
     ],
 )
 def test_whatever_differs_is_noticed(desk, name, fields, got):

@@ -14,8 +14,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from chaincred import Entry, PublicKey, RevocationList, RevocationView, SigningKey
+from chaincred import (
+    ChaincredError,
+    Entry,
+    PublicKey,
+    RevocationList,
+    RevocationView,
+    SigningKey,
+)
 from chaincred.encoding import pack
+from chaincred.errors import FileRefused, ListRefused
 from chaincred.keys import Context
 from chaincred.revocation import Floor, Head, Place, Signed, Snapshot, Update, list_id
 from chaincred.view import FloorStore
@@ -157,7 +165,8 @@ def compact(writing: Writing, key: SigningKey, *, now: int, keep: int) -> int:
     whole = RevocationList(
         base, tuple(Entry.from_bytes(bytes(each)) for (each,) in after), held.place
     )
-    compacted = whole.compact(now)
+    # Not later than the head that it travels with until the next one is signed.
+    compacted = whole.compact(min(now, held.issued_at))
     _keep_snapshot(writing, compacted.base, key)
     oldest = max(held.oldest, held.place.seq - keep)
     writing.rows("DELETE FROM entries WHERE number <= ? AND until < ?", oldest, now - 3600)
@@ -224,27 +233,62 @@ class Published:
     def take(self, store: Reading, now: int) -> bool:
         """Brings the view to where the store is; whether that was something new.
 
-        Raises ListRefused where the store's list is not one that the view can go on to.
+        Raises ListRefused where the store's list is not one that the view can go on to, and
+        Unavailable where the floor cannot be kept.
         """
         with self._lock:
             held = _held(store)
             if (held.place.seq, held.issued_at) == (self.view.seq, self.issued_at):
                 return False
-            if self.view.age(now) is None or self.view.seq < held.oldest:
-                data = b"".join(self.whole(store))
-            else:
+            missing = held.place.seq - self.view.seq
+            joins = self.view.seq >= held.oldest and 0 <= missing <= _MAX_DELTA
+            if self.view.age(now) is not None and joins:
                 data = delta(store, self.view.seq)
-            self.view.update(data, now=now)
+            else:
+                # Also where the store was set back: that is for the view to refuse.
+                data = b"".join(self.whole(store))
+            try:
+                self.view.update(data, now=now)
+            except FileRefused as error:
+                raise Unavailable("the floor cannot be kept") from error
             self.issued_at = held.issued_at
             return True
 
     def is_behind(self, store: Reading) -> bool:
-        """Whether the store's list is not one that goes on from the floor: it was set back."""
-        saved = self._floor.load()
-        if saved is None:
-            return False
-        floor, held = Floor.from_bytes(saved).place, _held(store).place
+        """Whether the store's list is not one that goes on from the floor: it was set back.
+
+        Raises Unavailable where the floor cannot be read.
+        """
+        try:
+            saved = self._floor.load()
+            if saved is None:
+                return False
+            floor = Floor.from_bytes(saved).place
+        except ChaincredError as error:
+            raise Unavailable("the floor cannot be read") from error
+        held = _held(store).place
         return held.seq < floor.seq or (held.seq == floor.seq and held != floor)
+
+    def is_signed(self, store: Reading) -> bool:
+        """Whether one of the list's keys signed the head in the store, for the place it is at.
+
+        A head goes on under the service's key: what somebody else wrote must not.
+        """
+        held = _held(store)
+        signed = Signed.from_bytes(held.head)
+        if not signed.is_signed_by(Context.HEAD, self.keys):
+            return False
+        return Head.from_body(signed.body).place == held.place
+
+    def require_whole(self, store: Reading) -> None:
+        """Raises Unavailable unless the store's list is signed by its keys and leads to its head.
+
+        A new snapshot is signed over what is there, and who begins from it sees nothing else.
+        """
+        try:
+            RevocationList.resume(b"".join(self.whole(store)), self.keys)
+        except ListRefused as error:
+            raise Unavailable(f"the store's list is not whole: {error.code}") from error
 
     def signs_snapshot(self, store: Reading) -> bool:
         """Whether the snapshot is signed by the key in use, not by one of before."""

@@ -7,6 +7,7 @@ from nacl.signing import SigningKey
 
 NOW = 1_790_000_000
 SERVER = "files.example"
+SERVICE = "verifier.example"
 
 # The order of the group of Ed25519; a signature's S must be below it.
 GROUP_ORDER = 2**252 + 27742317777372353535851937790883648493
@@ -48,6 +49,9 @@ MALLORY = Actor("mallory")
 LIST_KEY = Actor("list key")
 NEXT_LIST_KEY = Actor("next list key")
 OTHER_LIST_KEY = Actor("other list key")
+FOLLOWER = Actor("follower")
+NEXT_FOLLOWER = Actor("next follower")
+IDENTITY_ISSUER = Actor("identity issuer")
 
 
 def label(context: str) -> bytes:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from families.cast import NEXT_LIST_KEY, NOW, OTHER_LIST_KEY, ROOT
-from families.log import Entry, Log, kill_issuer, kill_task, list_id
+from families.log import Entry, Log, kill_issuer, kill_task, list_id, raw_update
 from families.scenario import Vector
 from families.view import EARLY, FORK, NONE, ONE, THREE, TWO, A, B, C, D, Step, snapped, viewed
 
@@ -114,10 +114,16 @@ def _order() -> Iterator[Vector]:
     start = Step(TWO.update(issued_at=NOW - 10))
     other = replace(ONE, id=list_id(OTHER_LIST_KEY))
     ahead = THREE.head(NOW + 61)
+    bare = TWO.snapshot(taken_at=NOW, without=[A])
     rows = (
         ("other-before-future", "list_other", other.update(issued_at=NOW + 61)),
         ("future-before-gap", "list_future", THREE.update(3, head=ahead)),
         ("rollback-before-gap", "list_rollback", ONE.update(1)),
+        ("other-before-old-head", "list_other", _under_old_head(other.snapshot(1, NOW), 1)),
+        ("future-before-old-head", "list_future", _under_old_head(TWO.snapshot(2, NOW + 61))),
+        ("old-head-before-gap", "list_rollback", _under_old_head(THREE.snapshot(3, NOW), 3)),
+        ("old-head-before-forked", "list_rollback", _under_old_head(FORK.snapshot(2, NOW))),
+        ("old-head-before-missing", "list_rollback", _under_old_head(bare)),
         ("gap-before-forked", "list_gap", Log((A, D, C)).update(1)),
         ("forked-before-missing", "list_forked", _bare_fork()),
         ("forked-before-stale", "list_forked", FORK.update(2, head=_spent(FORK))),
@@ -125,13 +131,17 @@ def _order() -> Iterator[Vector]:
     )
     for name, expect, update in rows:
         first, _, then = name.partition("-before-")
-        about = f"what is wrong is {first} and {then}"
+        about = f"what is wrong is {first} and {then}".replace("-", " ")
         steps = [start, Step(update, expect)]
         yield viewed(f"order-{name}", about, steps, TWO, alive=[C, D])
 
 
 def _past() -> bytes:
     return Log((A, D, C)).update()
+
+
+def _under_old_head(snapshot: bytes, seq: int = 2) -> bytes:
+    return raw_update(snapshot, seq, [], TWO.head())
 
 
 def _spent(log: Log) -> bytes:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from families.cast import NEXT_ROOT, NOW, ROOT
-from families.log import Entry, Log, kill_issuer, raw_update
+from families.log import Entry, Log, kill_issuer, kill_task, raw_update
 from families.scenario import Vector
 from families.view import (
     EARLY,
@@ -29,6 +29,7 @@ def vectors() -> Iterator[Vector]:
     yield from _joins()
     yield from _times()
     yield from _rollbacks()
+    yield from _snapshots()
     yield from _forks()
 
 
@@ -81,11 +82,12 @@ def _joins() -> Iterator[Vector]:
 def _times() -> Iterator[Vector]:
     snapshot = ONE.snapshot(taken_at=NOW + 60)
     past = ONE.snapshot(taken_at=NOW + 61)
+    ahead = ONE.update(1, NOW + 60, snapshot=snapshot)
     rows = (
         ("head-60", "a head a minute ahead", ONE.update(issued_at=NOW + 60), "ok"),
         ("head-61", "a second more", ONE.update(issued_at=NOW + 61), "list_future"),
-        ("snapshot-60", "a minute ahead", ONE.update(1, snapshot=snapshot), "ok"),
-        ("snapshot-61", "a second more", ONE.update(1, snapshot=past), "list_future"),
+        ("snapshot-60", "a snapshot a minute ahead, as is the head", ahead, "ok"),
+        ("snapshot-61", "a second more", ONE.update(1, NOW + 60, snapshot=past), "list_future"),
         ("fresh-until-now", "over just now", _fresh(NOW), "list_stale"),
         ("fresh-until-next", "fresh for a second", _fresh(NOW + 1), "ok"),
         ("fresh-until-long-ago", "over long ago", _fresh(NOW - 1), "list_stale"),
@@ -117,6 +119,37 @@ def _rollbacks() -> Iterator[Vector]:
         )
     same = [start, Step(THREE.update(2, NOW - 10))]
     yield viewed("same-second", "two heads of one second", same, THREE)
+
+
+def _snapshots() -> Iterator[Vector]:
+    """A head and the snapshot that travels with it are signed apart."""
+    start = Step(TWO.update(issued_at=NOW - 10))
+    late = "list_rollback"
+    rows = (
+        ("of-its-second", "a snapshot of the head's second", TWO, NOW - 2, "ok"),
+        ("later", "a snapshot of a second later than its head", TWO, NOW - 1, late),
+        ("of-now", "a snapshot of now under a head of before", TWO, NOW, late),
+        ("and-entries-of-its-second", "the same with an entry after it", THREE, NOW - 2, "ok"),
+        ("and-entries-later", "a second later, with an entry after it", THREE, NOW - 1, late),
+    )
+    for name, about, log, taken_at, expect in rows:
+        update = log.update(2, snapshot=log.snapshot(2, taken_at))
+        held, alive = (log, [D]) if expect == "ok" else (TWO, [C])
+        yield viewed(f"snapshot-{name}", about, [start, Step(update, expect)], held, alive=alive)
+    over = kill_task("x", until=NOW + 100)
+    log = Log((over, B))
+    body = log.head_body(NOW - 10, NOW + 9000)
+    held_head, after = log.sealed("head", body), NOW + 161
+    first = Step(log.update(head=held_head), now=NOW - 10)
+    without = log.snapshot(taken_at=after, without=[over])
+    joined = log.update(2, head=held_head, snapshot=without)
+    about = "an entry that is over has left the snapshot, and the head is of when it was not"
+    steps = [first, Step(joined, late, now=after)]
+    yield viewed("snapshot-without-under-old-head", about, steps, log)
+    own = log.update(2, head=log.head(after), snapshot=without)
+    about = "the same snapshot under a head of its own time"
+    steps = [first, Step(own, now=after)]
+    yield viewed("snapshot-without-under-its-head", about, steps, log, [B], [over])
 
 
 def _forks() -> Iterator[Vector]:

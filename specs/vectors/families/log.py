@@ -113,10 +113,8 @@ class Log:
         return self.sealed("snapshot", self.snapshot_body(seq, taken_at, without))
 
     def sealed(self, context: str, body: Value) -> bytes:
-        """A signed head or snapshot: packed, signed over the hash of its body."""
-        packed = pack(body)
-        digest = hashlib.sha256(packed).digest()
-        return pack([packed, self.signer.sign(context, digest)])
+        """A signed head or snapshot."""
+        return sealed(self.signer, context, body)
 
     def update(
         self,
@@ -140,6 +138,12 @@ class Log:
     def described(self, *more_keys: Actor) -> dict[str, object]:
         keys = [actor.public.hex() for actor in (self.signer, *more_keys)]
         return {"keys": keys, "list_id": self.id.hex()}
+
+
+def sealed(signer: Actor, context: str, body: Value) -> bytes:
+    """A body and its signature: packed, signed over the hash of what is packed."""
+    packed = pack(body)
+    return pack([packed, signer.sign(context, hashlib.sha256(packed).digest())])
 
 
 def raw_update(snapshot: Value, since: Value, entries: Value, head: Value) -> bytes:

@@ -45,8 +45,8 @@ class ListFile:
         self.signed_at = signed_at
 
     def time(self, now: int) -> int:
-        """When the next head is signed: one older than the last would be a rollback."""
-        return max(now, self.signed_at)
+        """When the next head is signed: one older than what was signed would be a rollback."""
+        return max(now, self.signed_at, self.held.base.taken_at)
 
 
 @contextmanager

@@ -32,6 +32,7 @@ from chaincred import (
     unrevocable,
 )
 from chaincred.block import MAX_TOKEN
+from chaincred.cli.service_vectors import Vector, read_ack, read_audit, read_holder
 from chaincred.encoding import MAX_ELEMENTS, pack, require_plain, unpack, unpack_arguments
 from chaincred.files import read_file
 from chaincred.patterns import is_name, is_pattern, matches
@@ -40,8 +41,6 @@ from chaincred.verify import MAX_LIFETIME, Unrevocable
 
 MAX_VECTOR: Final = 2**24
 """Bytes. The largest request is 1 MiB, which takes four in JSON and hexadecimal."""
-
-Vector = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,12 +259,25 @@ def _run_macaroon(vector: Vector) -> str | None:
     return "ok"
 
 
+def _said_by(read: Callable[[Vector], Mapping[str, Any]]) -> Callable[[Vector], str]:
+    def run(vector: Vector) -> str:
+        said = read(vector)
+        if vector["expect"] == "ok":
+            _same("said", said, vector["said"])
+        return "ok"
+
+    return run
+
+
 _RUNNERS: Final[Mapping[str, Callable[[Vector], str | None]]] = {
     "verify": _run_verify,
     "decode": _run_decode,
     "match": _run_match,
     "list": _run_list,
     "macaroon": _run_macaroon,
+    "ack": _said_by(read_ack),
+    "audit": _said_by(read_audit),
+    "holder": _said_by(read_holder),
 }
 
 
