@@ -184,6 +184,15 @@ def test_a_holder_gives_its_own_token_up_even_with_no_tool_left(shared: Running)
     assert codes(shared, planner, worker) == ["ok", "revoked"]
 
 
+def test_a_holders_revocation_leaves_one_record_of_asking_and_one_of_the_entry(running: Running):
+    planner, worker = running.keys.chain("planner", "worker")
+    own(running, planner, what="chain", token=str(worker.token))
+    records = running.read("/v1/audit").json()["records"]
+    told = [(record["what"], record["code"]) for record in records]
+    assert told[:2] == [("verify", "ok"), ("revoke", "ok")]
+    assert records[1]["by"] == "planner" and records[1]["revoked"] == "chain"
+
+
 def test_a_holder_cannot_revoke_above_beside_or_otherwise(shared: Running):
     planner, worker, _ = shared.keys.chain("planner", "worker", "helper")
     sibling = planner.hand_over(agent="sibling", purpose="", now=int(time.time()))

@@ -26,7 +26,7 @@ from chaincred.verify import MAX_LIFETIME, Unrevocable
 from chaincred.view import Freshness
 from chaincred_verifier import published
 from chaincred_verifier.app import create_app
-from chaincred_verifier.decider import Decider, Recorder, nothing_to_catch_up
+from chaincred_verifier.decider import Decider, Recorder
 from chaincred_verifier.ledger import Writing
 from chaincred_verifier.serve import config
 from chaincred_verifier.service import Service
@@ -184,7 +184,7 @@ class Served(Serving):
             roots,
             writer=OtherLists(self.service._writer),
             clock=self.service.clock,
-            caught_up=nothing_to_catch_up,
+            caught_up=_nothing_to_catch_up,
         )
 
 
@@ -205,3 +205,7 @@ def _json(said: Any) -> bytes:
 def _forget(writing: Writing) -> None:
     writing.rows("DELETE FROM replay")
     writing.rows("UPDATE replay_state SET latest = 0, held = 0")
+
+
+async def _nothing_to_catch_up() -> None:
+    """A vector's lists do not come from the store."""

@@ -7,7 +7,6 @@ decision durable. A replay is refused whatever later steps said, as the order of
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
@@ -76,6 +75,14 @@ class Decider:
         if found is None:
             raise Malformed("not an audience that is decided for here")
         return found
+
+    def claims(self, presentation: str) -> bool:
+        """Whether a presentation names one of the roots that are trusted here; not more.
+
+        Raises Malformed.
+        """
+        token = Token.from_bytes(Presentation.parse(presentation).token)
+        return token.chain.issuer in self._roots
 
     async def verify(
         self,
@@ -208,7 +215,3 @@ def asked(request: Request) -> dict[str, Any]:
         "request": request.digest.hex(),
     }
 
-
-async def nothing_to_catch_up() -> None:
-    """For a decider whose lists do not come from a store."""
-    await asyncio.sleep(0)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chaincred import ChaincredError
 from chaincred_verifier import callers, closing, revoking, schemas, wire
 from chaincred_verifier.limits import body_of
 from chaincred_verifier.queries import number_of, query_of, switch_in, uint_in
@@ -15,7 +16,7 @@ from chaincred_verifier.service import Service, service_of
 TOOL = "chaincred.revoke"
 EFFECT = "irreversible"
 
-router = APIRouter()
+router = APIRouter(default_response_class=Response, responses=schemas.REFUSALS)
 
 
 @router.post("/v1/revocations", openapi_extra=schemas.REVOKE)
@@ -33,19 +34,16 @@ async def revoke(request: Request) -> Response:
 
 async def _allowed(service: Service, request: Request, asked: revoking.Asked) -> str:
     """The name of who may revoke this: an administrator, or a holder what is its own."""
-    try:
-        caller = await callers.authority(service, request, TOOL, EFFECT)
-    except ChaincredError as error:
-        if error.code != "untrusted":
-            raise
-        # Not an administrator's root: then it is a holder, or nobody.
-        token = await callers.holder(service, request, TOOL, EFFECT, await body_of(request))
-        await revoking.require_own(service, asked, token)
-        return token.chain.blocks[-1].agent
-    return caller.agent
+    presentation = callers.presented(request)
+    if presentation is None or service.admins.claims(presentation):
+        return (await callers.authority(service, request, TOOL, EFFECT)).agent
+    # Not an administrator's root: then it is a holder, or nobody.
+    token = await callers.holder(service, request, TOOL, EFFECT, await body_of(request))
+    await revoking.require_own(service, asked, token)
+    return token.chain.blocks[-1].agent
 
 
-@router.get("/v1/revocations")
+@router.get("/v1/revocations", openapi_extra=schemas.REVOCATIONS)
 async def listed(request: Request) -> Response:
     """Entries after a number, in order. Needs `chaincred.read`."""
     service = service_of(request)
@@ -55,8 +53,8 @@ async def listed(request: Request) -> Response:
     return wire.answer(await revoking.listed(service, after, limit))
 
 
-@router.get("/v1/revocations/{number}")
-async def one(request: Request, number: str) -> Response:
+@router.get("/v1/revocations/{number}", openapi_extra=schemas.REVOCATION)
+async def one(request: Request, number: Annotated[str, schemas.NUMBER]) -> Response:
     """One entry. Needs `chaincred.read`."""
     service = service_of(request)
     query_of(request)
@@ -65,8 +63,8 @@ async def one(request: Request, number: str) -> Response:
     return wire.answer(await service.read(lambda store: revoking.numbered(store, at)))
 
 
-@router.get("/v1/revocations/{number}/closure")
-async def closure(request: Request, number: str) -> Response:
+@router.get("/v1/revocations/{number}/closure", openapi_extra=schemas.CLOSURE)
+async def closure(request: Request, number: Annotated[str, schemas.NUMBER]) -> Response:
     """Which followers enforce an entry, which do not, and which were not heard."""
     service = service_of(request)
     query_of(request)
