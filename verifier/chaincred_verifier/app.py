@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from fastapi import FastAPI
@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chaincred import ChaincredError
-from chaincred_verifier import upkeep
+from chaincred_verifier import schemas, upkeep
 from chaincred_verifier.front import Observed, Straight, refused, unrouted
 from chaincred_verifier.limits import Limited
 from chaincred_verifier.routes import (
@@ -21,15 +21,17 @@ from chaincred_verifier.routes import (
     lists,
     operate,
     page,
+    page_revoking,
     records,
     revocations,
     sessions,
+    tokens,
     verify,
 )
 from chaincred_verifier.service import Service
 from chaincred_verifier.settings import Settings
 
-_ROUTES: Final = (verify, revocations, lists, followers, records, sessions, operate)
+_ROUTES: Final = (verify, revocations, lists, followers, records, sessions, tokens, operate)
 
 log = structlog.get_logger()
 
@@ -44,6 +46,10 @@ class Application(FastAPI):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self
         await self.front(scope, receive, send)
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document."""
+        return super().openapi() | {"components": schemas.COMPONENTS}
 
 
 def create_app(settings: Settings, start: Started | None = None) -> Application:
@@ -70,7 +76,7 @@ def create_app(settings: Settings, start: Started | None = None) -> Application:
         redirect_slashes=False,
         exception_handlers={ChaincredError: refused, HTTPException: unrouted},
     )
-    for module in (*_ROUTES, page) if settings.page else _ROUTES:
+    for module in (*_ROUTES, page, page_revoking) if settings.page else _ROUTES:
         app.router.routes.extend(module.router.routes)
     straight = Straight(super(Application, app).__call__, {("POST", "/v1/verify"): verify.verify})
     app.front = Observed(Limited(straight))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -18,10 +18,10 @@ from chaincred_verifier.service import service_of
 
 TOOL: Final = "chaincred.followers"
 
-router = APIRouter()
+router = APIRouter(default_response_class=Response, responses=schemas.REFUSALS)
 
 
-@router.get("/v1/followers")
+@router.get("/v1/followers", openapi_extra=schemas.FOLLOWERS)
 async def listed(request: Request) -> Response:
     """Every follower and what it said last. Needs `chaincred.read`."""
     service = service_of(request)
@@ -31,7 +31,7 @@ async def listed(request: Request) -> Response:
 
 
 @router.put("/v1/followers/{name}", openapi_extra=schemas.FOLLOWER)
-async def put(request: Request, name: str) -> Response:
+async def put(request: Request, name: Annotated[str, schemas.FOLLOWER_NAME]) -> Response:
     """Names a follower and its key. Needs `chaincred.followers`."""
     service = service_of(request)
     query_of(request)
@@ -42,8 +42,8 @@ async def put(request: Request, name: str) -> Response:
     return wire.answer({"name": name, "key": key.hex()})
 
 
-@router.delete("/v1/followers/{name}")
-async def delete(request: Request, name: str) -> Response:
+@router.delete("/v1/followers/{name}", status_code=204, openapi_extra=schemas.FORGET_FOLLOWER)
+async def delete(request: Request, name: Annotated[str, schemas.FOLLOWER_NAME]) -> Response:
     """Forgets a follower. Needs `chaincred.followers`."""
     service = service_of(request)
     query_of(request)
@@ -52,7 +52,7 @@ async def delete(request: Request, name: str) -> Response:
     return Response(status_code=204)
 
 
-@router.post("/v1/acks", openapi_extra=schemas.ACK)
+@router.post("/v1/acks", status_code=204, openapi_extra=schemas.ACK)
 async def acknowledge(request: Request) -> Response:
     """Takes what a follower says that it enforces, signed by its key."""
     service = service_of(request)

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from chaincred_verifier import published, wire
+from chaincred_verifier import published, schemas, wire
 from chaincred_verifier.problems import Refused, Unavailable
 from chaincred_verifier.queries import number_of, query_of, uint_in
 from chaincred_verifier.service import Service, service_of
@@ -18,10 +18,10 @@ from chaincred_verifier.store.driver import Reading
 
 MEDIA_TYPE: Final = "application/vnd.chaincred.list"
 
-router = APIRouter()
+router = APIRouter(default_response_class=Response, responses=schemas.REFUSALS)
 
 
-@router.get("/v1/list")
+@router.get("/v1/list", openapi_extra=schemas.WHOLE_OR_DELTA)
 async def whole_or_delta(request: Request) -> Response:
     """The whole list, or what follows number `since`."""
     service = service_of(request)
@@ -55,7 +55,7 @@ async def _sent(parts: tuple[bytes, ...]) -> AsyncIterator[bytes]:
         yield part
 
 
-@router.get("/v1/list/head")
+@router.get("/v1/list/head", openapi_extra=schemas.HEAD)
 async def head(request: Request) -> Response:
     """A heartbeat: the head, without entries."""
     service = service_of(request)
@@ -74,7 +74,7 @@ def _heartbeat(store: Reading) -> tuple[str, bytes]:
     return state.etag, published.delta(store, state.place.seq)
 
 
-@router.get("/v1/list/key")
+@router.get("/v1/list/key", openapi_extra=schemas.LIST_KEY)
 async def key(request: Request) -> Response:
     """The list's id and keys, for people to compare with what they were given."""
     service = service_of(request)
@@ -83,7 +83,7 @@ async def key(request: Request) -> Response:
     return wire.answer({"list_id": service.list_id.hex(), "keys": keys})
 
 
-@router.get("/v1/list/stream")
+@router.get("/v1/list/stream", openapi_extra=schemas.STREAM)
 async def stream(request: Request) -> Response:
     """Updates as they come, as server-sent events."""
     service = service_of(request)

@@ -10,29 +10,30 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chaincred import ChaincredError, Effect
-from chaincred_verifier import wire
+from chaincred.view import SKEW
+from chaincred_verifier import schemas, wire
 from chaincred_verifier.problems import Refused
 from chaincred_verifier.service import Service, service_of
 
 _PATIENCE: Final = 3.0
 
-router = APIRouter()
+router = APIRouter(default_response_class=Response, responses=schemas.REFUSALS)
 
 
-@router.get("/healthz")
+@router.get("/healthz", openapi_extra=schemas.ALIVE)
 async def alive(request: Request) -> Response:
     """The process answers."""
     return wire.answer({"alive": True, "list": service_of(request).published.view.seq})
 
 
-@router.get("/readyz")
+@router.get("/readyz", openapi_extra=schemas.READY)
 async def ready(request: Request) -> Response:
     """Whether calls may be sent here, and what is unfit if not."""
     unfit = await what_is_unfit(service_of(request))
     return wire.answer({"ready": not unfit, "unfit": unfit}, 503 if unfit else 200)
 
 
-@router.get("/metrics")
+@router.get("/metrics", openapi_extra=schemas.METRICS)
 async def metrics(request: Request) -> Response:
     """This worker's numbers, in Prometheus' text form."""
     service = service_of(request)
@@ -64,6 +65,6 @@ async def what_is_unfit(service: Service) -> list[str]:
     except ChaincredError:
         unfit.add("list")
     age = service.published.view.age(service.clock())
-    if age is not None and age < -1:
+    if age is not None and age < -SKEW:
         unfit.add("clock")
     return sorted(unfit)

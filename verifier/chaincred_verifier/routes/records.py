@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from chaincred_verifier import audit_pages, callers, trees, wire
+from chaincred_verifier import audit_pages, callers, schemas, trees, wire
 from chaincred_verifier.queries import query_of, uint_in
 from chaincred_verifier.service import Service, service_of
 
-router = APIRouter()
+router = APIRouter(default_response_class=Response, responses=schemas.REFUSALS)
 
 
 async def _reader(request: Request, *known: str) -> tuple[Service, dict[str, Any]]:
@@ -22,7 +22,7 @@ async def _reader(request: Request, *known: str) -> tuple[Service, dict[str, Any
     return service, dict(query)
 
 
-@router.get("/v1/chains")
+@router.get("/v1/chains", openapi_extra=schemas.CHAINS)
 async def search(request: Request) -> Response:
     """Finds trees by agent, task, tool, or the beginning of a root id."""
     service, query = await _reader(request, "agent", "task", "tool", "root_id", "limit", "before")
@@ -37,22 +37,22 @@ async def search(request: Request) -> Response:
     )
 
 
-@router.get("/v1/chains/{root_id}")
-async def chain(request: Request, root_id: str) -> Response:
+@router.get("/v1/chains/{root_id}", openapi_extra=schemas.CHAIN)
+async def chain(request: Request, root_id: Annotated[str, schemas.ROOT_ID]) -> Response:
     """The delegation tree of a root, as far as it was seen."""
     service, _ = await _reader(request)
     link, now = wire.hex_of(root_id, "the root id", 32), service.clock()
     return wire.answer(await service.read(lambda store: trees.chain(store, link, now)))
 
 
-@router.get("/v1/audit/head")
+@router.get("/v1/audit/head", openapi_extra=schemas.AUDIT_HEAD)
 async def head(request: Request) -> Response:
     """Where the audit log is, signed by the list key."""
     service, _ = await _reader(request)
     return wire.answer(await audit_pages.head(service))
 
 
-@router.get("/v1/audit/export")
+@router.get("/v1/audit/export", openapi_extra=schemas.AUDIT_EXPORT)
 async def export(request: Request) -> Response:
     """The audit log as JSON lines, for `chaincred audit verify`."""
     service, _ = await _reader(request)
@@ -63,7 +63,7 @@ async def export(request: Request) -> Response:
     )
 
 
-@router.get("/v1/audit")
+@router.get("/v1/audit", openapi_extra=schemas.AUDIT)
 async def page(request: Request) -> Response:
     """Records after a number, by filters."""
     service, query = await _reader(request, "after", "limit", *audit_pages.FILTERS)

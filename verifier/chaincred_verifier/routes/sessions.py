@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chaincred_verifier import callers, wire
+from chaincred_verifier import callers, schemas, wire
 from chaincred_verifier.ledger import Writing
 from chaincred_verifier.limits import body_of
 from chaincred_verifier.problems import Refused
@@ -20,10 +20,10 @@ LONGEST: Final = 3_600
 """Seconds of a session: an incident's first hour."""
 TOOL: Final = "chaincred.sign_in"
 
-router = APIRouter()
+router = APIRouter(default_response_class=Response, responses=schemas.REFUSALS)
 
 
-@router.post("/v1/sessions")
+@router.post("/v1/sessions", status_code=201, openapi_extra=schemas.SIGN_IN)
 async def sign_in(request: Request) -> Response:
     """Begins a session for an administrator whose presentation asks for one."""
     service = service_of(request)
@@ -62,7 +62,7 @@ async def sign_in(request: Request) -> Response:
     return answer
 
 
-@router.delete("/v1/sessions")
+@router.delete("/v1/sessions", status_code=204, openapi_extra=schemas.SIGN_OUT)
 async def sign_out(request: Request) -> Response:
     """Ends the session whose cookie came. Needs no more than that."""
     service = service_of(request)

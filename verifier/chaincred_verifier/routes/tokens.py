@@ -47,7 +47,7 @@ _ERRORS: Final = {"unavailable": "temporarily_unavailable"}
 _RECORDED: Final = frozenset({"identity", "key_proof", "proof_replayed", "grant"})
 _LOOSE_PERCENT: Final = re.compile("%(?![0-9A-Fa-f]{2})")
 
-router = APIRouter()
+router = APIRouter(default_response_class=Response, responses=schemas.REFUSALS)
 
 
 @router.post("/v1/tokens", openapi_extra=schemas.ISSUE)

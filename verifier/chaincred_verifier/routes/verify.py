@@ -13,17 +13,19 @@ from chaincred import ChaincredError, Malformed
 from chaincred_verifier import callers, problems, schemas, wire
 from chaincred_verifier.limits import body_of
 from chaincred_verifier.problems import Refused
+from chaincred_verifier.queries import query_of
 from chaincred_verifier.service import Service, service_of
 
 MAX_BATCH: Final = 100
 
-router = APIRouter()
+router = APIRouter(default_response_class=Response, responses=schemas.REFUSALS)
 
 
 @router.post("/v1/verify", openapi_extra=schemas.VERIFY)
 async def verify(request: Request) -> Response:
     """Admits or refuses a request, or each of a batch. The presentation speaks for itself."""
     service = service_of(request)
+    query_of(request)
     said = wire.json_of(await body_of(request))
     if isinstance(said, dict) and "checks" in said:
         checks = wire.members(said, ("checks",))["checks"]
@@ -56,10 +58,11 @@ async def _decided(service: Service, said: Any) -> str:
     return wire.verified_json(verified, n)
 
 
-@router.post("/v1/explain", openapi_extra=schemas.VERIFY_ONE)
+@router.post("/v1/explain", openapi_extra=schemas.EXPLAIN)
 async def explain(request: Request) -> Response:
     """Every reason to refuse a request. Admits nobody. Needs `chaincred.read`."""
     service = service_of(request)
+    query_of(request)
     caller = await callers.authority(service, request, "chaincred.read", "read")
     said = wire.members(wire.json_of(caller.body), ("presentation", "request"), ("audience",))
     audience = wire.text_in(said, "audience") if "audience" in said else None
@@ -69,7 +72,7 @@ async def explain(request: Request) -> Response:
     return wire.answer(wire.explained_json(explanation))
 
 
-@router.get("/v1/forward-auth")
+@router.get("/v1/forward-auth", status_code=204, openapi_extra=schemas.FORWARD_AUTH)
 async def forward_auth(request: Request) -> Response:
     """Decides for a gateway, by headers alone."""
     service = service_of(request)

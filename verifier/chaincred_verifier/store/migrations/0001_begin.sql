@@ -92,6 +92,7 @@ CREATE INDEX blocks_parent ON blocks (parent);
 CREATE INDEX blocks_root_id ON blocks (root_id);
 CREATE INDEX blocks_holder_id ON blocks (holder_id);
 CREATE INDEX blocks_agent ON blocks (agent);
+CREATE INDEX blocks_killed_by ON blocks (killed_by) WHERE killed_by IS NOT NULL;
 CREATE INDEX blocks_expires_at ON blocks (expires_at);
 CREATE TABLE block_tasks (
     link    BYTEA NOT NULL,
