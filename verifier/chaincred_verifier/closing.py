@@ -89,20 +89,21 @@ async def acknowledge(service: Service, data: bytes) -> None:
     """
     ack = Ack.from_bytes(data)
 
-    def check(store: Reading) -> tuple[bool, int | None]:
+    def check(store: Reading) -> tuple[bytes, bool]:
         found = store.rows("SELECT key, seq, at FROM followers WHERE name = ?", ack.name)
         if not found or not ack.is_signed_by(PublicKey(bytes(found[0][0]))):
             raise Untrusted("not the acknowledgement of a registered follower")
         if abs(service.clock() - ack.at) > SKEW:
             raise ProofRefused("proof_time", f"made at {ack.at}")
-        _, seq, at = found[0]
+        key, seq, at = found[0]
         known = _is_on_list(store, ack.place)
         if known is False:
             raise ListRefused("list_forked", "another hash at that number")
-        return at is not None and at >= ack.at and seq is not None and seq >= ack.place.seq, seq
+        old = at is not None and at >= ack.at and seq is not None and seq >= ack.place.seq
+        return bytes(key), old
 
     try:
-        old, _ = await service.read(check)
+        key, old = await service.read(check)
     except ListRefused:
         await service.write(
             lambda writing: writing.record(
@@ -114,15 +115,18 @@ async def acknowledge(service: Service, data: bytes) -> None:
         return
 
     def put(writing: Writing) -> None:
-        # Only forwards: acknowledgements may overtake one another on the way.
+        # Only forwards: acknowledgements may overtake one another on the way. And only of the key
+        # that signed: the name may be another follower's by now.
         newer = writing.rows(
             "UPDATE followers SET seq = ?, issued_at = ?, at = ?, heard_at = ? "
-            "WHERE name = ? AND coalesce(at, 0) <= ? AND coalesce(seq, 0) <= ? RETURNING 1",
+            "WHERE name = ? AND key = ? AND coalesce(at, 0) <= ? AND coalesce(seq, 0) <= ? "
+            "RETURNING 1",
             ack.place.seq,
             ack.issued_at,
             ack.at,
             writing.now,
             ack.name,
+            key,
             ack.at,
             ack.place.seq,
         )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from typing import Any, Final
 
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chaincred import ChaincredError
@@ -50,13 +52,13 @@ class Observed:
             # Here, not where the framework would print it: a traceback's last line is the error's
             # message, which may hold what came in.
             found = {"kind": type(error).__name__, "where": _where(error)}
-            log.error("fault", path=scope["path"], **found)  # noqa: TRY400 - not its message
+            log.error("fault", route=_route(scope), **found)  # noqa: TRY400 - not its message
             if status == _NONE:
                 fault = Refused("internal", "a fault of the service's own")
                 await problems.answer(fault)(scope, receive, seen)
         finally:
             service: Service = scope["app"].state.service
-            route = getattr(scope.get("route"), "path", scope.get("straight", "none"))
+            route = _route(scope)
             took = None if route.endswith("/stream") else time.perf_counter() - begun
             service.metrics.answered(route, status, took)
 
@@ -93,14 +95,28 @@ async def refused(request: Request, error: Exception) -> Response:
         raise error
     request.state.refused = error.code
     address = request.client.host if request.client else ""
-    log.info("refused", code=error.code, path=request.url.path, address=address)
+    log.info("refused", code=error.code, route=_route(request.scope), address=address)
     return problems.answer(error)
 
 
 async def unrouted(request: Request, error: Exception) -> Response:
     """What the framework refuses by itself: no such path, another method."""
     status = error.status_code if isinstance(error, HTTPException) else 400
-    return await refused(request, problems.of_status(status))
+    answer = await refused(request, problems.of_status(status))
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        answer.headers["Allow"] = ", ".join(sorted(_methods(request.scope)))
+    return answer
+
+
+def _methods(scope: Scope) -> set[str]:
+    """What the path can be asked for. The framework names only those of one route."""
+    fit = [each for each in scope["app"].routes if each.matches(scope)[0] is not Match.NONE]
+    return {method for each in fit for method in getattr(each, "methods", None) or ()}
+
+
+def _route(scope: Scope) -> str:
+    """The pattern that a call's path matched: the path itself may hold whatever was pasted."""
+    return str(getattr(scope.get("route"), "path", scope.get("straight", "none")))
 
 
 def _where(error: BaseException) -> list[str]:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from chaincred_verifier import problems
 from chaincred_verifier.problems import Refused
@@ -120,65 +121,127 @@ async def _read(request: Request) -> bytes:
     return b"".join(parts)
 
 
-def protocol(head_timeout: float, most: int) -> type[asyncio.Protocol]:
-    """uvicorn's HTTP protocol, with a limit on how long a request's head may take to come.
+def protocol(head_timeout: float, most: int) -> Any:
+    """uvicorn's HTTP protocol with limits on what a connection costs before it is a call.
 
-    `most` connections are held at once; one more is closed as it comes.
+    `head_timeout` is in seconds; `most` connections are held at once, and one more is closed as it
+    comes.
     """
-    held: set[int] = set()
+    # Not a class made here: it travels to the worker processes.
+    return partial(Impatient, head_timeout=head_timeout, most=most)
 
-    class Impatient(HttpToolsProtocol):
-        """Closes a connection whose request line and headers do not come in time."""
 
-        _patience: asyncio.TimerHandle | None = None
-        _head_size = 0
+class Impatient(HttpToolsProtocol):
+    """One connection, which is closed
 
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
-            if len(held) >= most:
-                transport.close()
-                return
-            held.add(id(self))
+    - when a request line with its headers is longer than `_MAX_HEAD` or does not come in time,
+    - when more than `_MAX_PIPELINED` calls wait for the one before them to be answered,
+    - when the peer takes nothing of its answer for as long,
+    - when the service stops and the answer is a stream.
+    """
+
+    def __init__(self, *args: Any, head_timeout: float, most: int, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._head_timeout = head_timeout
+        self._most = most
+        self._patience: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
+        self._head_size = 0
+        self._asked: deque[RequestResponseCycle] = deque()
+        """Calls that are not answered yet; the first is under way, the others wait for it."""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        if len(self.connections) > self._most:
+            transport.close()
+            return
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._go_on()
+        self._taken()
+        # The server tells only the last one that its peer is gone.
+        for each in self._asked:
+            each.disconnected = True
+            each.message_event.set()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        # From the first byte of a head on; an idle connection is closed by keep-alive.
+        if self._patience is None and not self._asked:
             self._wait()
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            held.discard(id(self))
-            self._go_on()
-            super().connection_lost(exc)
-
-        def data_received(self, data: bytes) -> None:
-            # From the first byte of a head on; an idle connection is closed by keep-alive.
-            if self._patience is None and self._is_between():
-                self._wait()
+        if not (self._asked and self._asked[-1].more_body):
             self._head_size += len(data)
-            if self._is_between() and self._head_size > _MAX_HEAD:
-                self.transport.close()
-                return
-            super().data_received(data)
+        super().data_received(data)
+        # What follows an answer that did not wait for its body counts as well.
+        if self._head_size > _MAX_HEAD:
+            self._end()
 
-        def on_headers_complete(self) -> None:
-            self._go_on()
-            self._head_size = 0
-            super().on_headers_complete()
+    def on_headers_complete(self) -> None:
+        self._go_on()
+        self._head_size = 0
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        # The server takes up reading after each answer, however many calls wait already.
+        if size > _MAX_HEAD or len(self.pipeline) >= _MAX_PIPELINED:
+            raise ValueError("more than a connection may ask for")
+        super().on_headers_complete()
+        self._asked.append(self.cycle)
 
-        def _is_between(self) -> bool:
-            cycle = self.cycle
-            return cycle is None or cycle.response_complete
+    def on_response_complete(self) -> None:
+        self._asked.popleft()
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._end()
 
-        def _wait(self) -> None:
-            loop = asyncio.get_running_loop()
-            self._patience = loop.call_later(head_timeout, self._give_up)
+    def send_400_response(self, msg: str) -> None:
+        # Not while a call is under way: its peer would take this for the answer.
+        if not self._asked:
+            super().send_400_response(msg)
+        self._end()
 
-        def _go_on(self) -> None:
-            if self._patience is not None:
-                self._patience.cancel()
-                self._patience = None
+    def timeout_keep_alive_handler(self) -> None:
+        self._end()
 
-        def _give_up(self) -> None:
-            self.transport.close()
+    def shutdown(self) -> None:
+        super().shutdown()
+        # A stream has no end of its own that could be waited for.
+        if self._asked and self._asked[0].scope["path"].endswith(_STREAM):
+            self._end()
 
-    return Impatient
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._cut_off_later()
+
+    def resume_writing(self) -> None:
+        if not self.transport.is_closing():
+            self._taken()
+        super().resume_writing()
+
+    def _wait(self) -> None:
+        self._patience = self.loop.call_later(self._head_timeout, self._end)
+
+    def _go_on(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _end(self) -> None:
+        # Closing waits until the peer has taken what is left, for ever if it likes.
+        self.transport.close()
+        self._cut_off_later()
+
+    def _cut_off_later(self) -> None:
+        if self._stalled is None:
+            self._stalled = self.loop.call_later(self._head_timeout, self.transport.abort)
+
+    def _taken(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
 
 
+_STREAM: Final = "/stream"
 _MAX_HEAD: Final = 65_536
 """Bytes of a request line and its headers: a presentation takes up to 12,300."""
+_MAX_PIPELINED: Final = 16
+"""Calls that wait on one connection: hardly any client sends a second before it has an answer."""

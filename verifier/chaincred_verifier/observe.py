@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 _BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 
 
+_SHARED: Final = "PROMETHEUS_MULTIPROC_DIR"
+
+
+@contextmanager
+def counted_together() -> Iterator[None]:
+    """Processes that are started meanwhile count in files that each of them can add up.
+
+    Otherwise a counter would go up and down with the worker that happens to answer.
+    """
+    with TemporaryDirectory(prefix="chaincred-metrics-") as folder:
+        os.environ[_SHARED] = folder
+        try:
+            yield
+        finally:
+            del os.environ[_SHARED]
+
+
 class Metrics:
-    """One worker's numbers, in a registry of its own."""
+    """The service's numbers: those of all workers, and gauges of the one that answers."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -33,7 +55,12 @@ class Metrics:
         )
         self.revocations = Counter("chaincred_revocations", "Entries made", registry=self.registry)
         self._gauges = {
-            name: Gauge(f"chaincred_{name}", about, registry=self.registry)
+            name: Gauge(
+                f"chaincred_{name}",
+                about,
+                registry=self.registry,
+                multiprocess_mode="mostrecent",
+            )
             for name, about in (
                 ("list_number", "The number of the last entry held"),
                 ("list_age_seconds", "Since the head held was signed"),
@@ -60,7 +87,11 @@ class Metrics:
         """Prometheus' text form; `now` gives each gauge its value."""
         for name, value in now.items():
             self._gauges[name].set(value)
-        return generate_latest(self.registry)
+        if _SHARED not in os.environ:
+            return generate_latest(self.registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call] # it ships without
+        return generate_latest(together)
 
 
 def log_to_stderr(form: str) -> None:

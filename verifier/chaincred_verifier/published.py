@@ -259,15 +259,26 @@ class Published:
 
         Raises Unavailable where the floor cannot be read.
         """
+        saved = self._saved()
+        if saved is None:
+            return False
+        floor, held = saved.place, _held(store).place
+        return held.seq < floor.seq or (held.seq == floor.seq and held != floor)
+
+    def is_older(self, store: Reading) -> bool:
+        """Whether the store was set back to where it has every entry, but a head of before.
+
+        Raises Unavailable where the floor cannot be read.
+        """
+        saved = self._saved()
+        return saved is not None and _held(store).issued_at < saved.issued_at
+
+    def _saved(self) -> Floor | None:
         try:
             saved = self._floor.load()
-            if saved is None:
-                return False
-            floor = Floor.from_bytes(saved).place
+            return None if saved is None else Floor.from_bytes(saved)
         except ChaincredError as error:
             raise Unavailable("the floor cannot be read") from error
-        held = _held(store).place
-        return held.seq < floor.seq or (held.seq == floor.seq and held != floor)
 
     def is_signed(self, store: Reading) -> bool:
         """Whether one of the list's keys signed the head in the store, for the place it is at.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import Any, Final
 
 import click
 import uvicorn
@@ -14,9 +14,14 @@ from uvicorn.supervisors import Multiprocess
 from chaincred_verifier.app import create_app
 from chaincred_verifier.gateway import Rules
 from chaincred_verifier.limits import protocol
-from chaincred_verifier.observe import log_to_stderr
-from chaincred_verifier.service import issuing_of
+from chaincred_verifier.observe import counted_together, log_to_stderr
+from chaincred_verifier.problems import Unavailable
+from chaincred_verifier.service import issuing_of, prepare, seconds
 from chaincred_verifier.settings import Settings, SettingsRefused
+from chaincred_verifier.store import connector
+
+_NOT_STARTED: Final = 3
+"""The exit code of a process that could not start, as uvicorn has it."""
 
 
 def application() -> FastAPI:
@@ -67,11 +72,18 @@ def serve() -> int:
         issuing_of(settings)
     except SettingsRefused as error:
         raise click.ClickException(str(error)) from error
+    try:
+        prepare(settings, connector(settings.store), seconds)
+    except (ValueError, Unavailable) as error:
+        raise click.ClickException(f"CHAINCRED_STORE: {error}") from error
     log_to_stderr(settings.log)
     served = config(settings, "chaincred_verifier.serve:application")
     if settings.workers > 1:
-        Multiprocess(served, [served.bind_socket()]).run()
-        return 0
+        with counted_together():
+            workers = Multiprocess(served, [served.bind_socket()])
+            workers.run()
+        # One that could not start, perhaps anew, ends them all: whoever runs this has to know.
+        return _NOT_STARTED if _NOT_STARTED in [each.exitcode for each in workers.processes] else 0
     server = uvicorn.Server(served)
     server.run()
-    return 0 if server.started else 3
+    return 0 if server.started else _NOT_STARTED

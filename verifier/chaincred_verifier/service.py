@@ -14,7 +14,7 @@ from starlette.requests import HTTPConnection
 
 from chaincred import ChaincredError, ListRefused, PublicKey, Verifier
 from chaincred.files import FileFloor
-from chaincred_verifier import published
+from chaincred_verifier import published, replay
 from chaincred_verifier.decider import Decider, Recorder
 from chaincred_verifier.gateway import Rules
 from chaincred_verifier.issuing import Issuing
@@ -36,6 +36,8 @@ LOOK: Final = 0.02
 ASK: Final = 0.25
 """Seconds between two questions, where a look is a question to a server (PostgreSQL)."""
 _READERS: Final = 8
+_PATIENCE: Final = 5.0
+"""Seconds to wait at the end for whoever still reads."""
 _UNFIT: Final = {
     "list_untrusted": "list_key",
     "list_other": "list_key",
@@ -109,8 +111,10 @@ class Service:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.to_thread(self._writer.close)
-        while not self._readers.empty():
-            self._readers.get().close()
+        with contextlib.suppress(queue.Empty):
+            for _ in range(_READERS):
+                # One that is in use is waited for: a thread goes on when its task is cancelled.
+                (await asyncio.to_thread(self._readers.get, timeout=_PATIENCE)).close()
 
     async def write(self, job: Callable[[Writing], T]) -> T:
         """What `job` gives, once all it wrote is durable. Raises Unavailable, or what it raises."""
@@ -136,9 +140,11 @@ class Service:
                     self.published.tell()
 
     def require_fit_to_sign(self, store: Reading) -> None:
-        """Raises Unavailable where a head must not be signed: the store's list was set back."""
+        """Raises Unavailable where no head may be signed: the list was set back, or is not ours."""
         if self.published.is_behind(store):
             raise Unavailable("the store's list is older than what was published")
+        if not self.published.is_signed(store):
+            raise Unavailable("the store's list is not signed by a key of it")
 
     def _decider(self, audiences: tuple[str, ...], keys: tuple[PublicKey, ...]) -> Decider:
         roots = dict.fromkeys(keys, self.published.view)
@@ -178,6 +184,7 @@ class Service:
         connection = self._connect()
         look = isinstance(connection, SqliteConnection)
         seen: object = None
+        listening: asyncio.Future[bool] | None = None
         try:
             while True:
                 if look:
@@ -189,12 +196,16 @@ class Service:
                         seen = changes
                 else:
                     # A wake-up only: a notification that is lost costs this long.
+                    listening = asyncio.ensure_future(asyncio.to_thread(connection.listen, ASK))
                     try:
-                        await asyncio.to_thread(connection.listen, ASK)
+                        await asyncio.shield(listening)
                     except Unavailable:
                         await asyncio.sleep(ASK)
                 await self.catch_up()
         finally:
+            # Not while a thread is in it, which would open it again.
+            if listening is not None:
+                await asyncio.wait([listening])
             connection.close()
 
     async def _beat(self) -> None:
@@ -209,6 +220,9 @@ class Service:
 
         def beat(writing: Writing) -> bool:
             self.require_fit_to_sign(writing)
+            if self.published.is_older(writing):
+                # No entry is missing, but the proofs that were seen since are.
+                replay.close(writing, writing.now)
             return published.beat(
                 writing, settings.list_key, every=settings.heartbeat, fresh_for=settings.fresh_for
             )

@@ -6,6 +6,7 @@ misspelled is a limit that is not there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -19,6 +20,8 @@ from chaincred.files import read_key, read_public_key
 PREFIX: Final = "CHAINCRED_"
 MAX_BODY: Final = 1_114_112
 """Bytes: a request of 1 MiB, and 64 KiB for a presentation and what JSON adds."""
+
+_SECRET: Final = re.compile(r"(cc1[skm]_)[\w\-]+")
 
 T = TypeVar("T")
 
@@ -185,7 +188,9 @@ class Settings:
                 try:
                     values[each.name] = each.metadata["read"](said[name])
                 except (ChaincredError, ValueError, OSError) as error:
-                    wrong.append(f"{name}: {error}")
+                    # A key where its file was to be named is not repeated.
+                    said_wrong = _SECRET.sub(r"\1…", str(error))
+                    wrong.append(f"{name}: {said_wrong}")
             elif each.default is each.default_factory:
                 wrong.append(f"{name}: is needed: {each.metadata['about']}")
         if not wrong:

@@ -1,7 +1,7 @@
 """Delegation trees, as far as chains were shown that are rightly signed (specs/service.md 9.5).
 
-A block is written the first time it is seen, with the number of the entry that killed it if one
-has; a revocation marks what it kills in its own transaction. So who is alive is a column.
+A block is written the first time it is seen (`blocks`), with the number of the entry that killed
+it if one has; a revocation marks what it kills in its own transaction. So who is alive is a column.
 """
 
 from __future__ import annotations
@@ -10,112 +10,20 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
-from chaincred import Expires, PublicKey, Task, Token
-from chaincred.caveat_json import caveat_json
-from chaincred.revocation import Entry, chain_id, key_id, task_id
+from chaincred import PublicKey
+from chaincred.revocation import Entry, key_id
 from chaincred_verifier.problems import Refused
-from chaincred_verifier.store.driver import Reading, Row, Rows
+from chaincred_verifier.store.driver import Reading, Row
 
 MAX_NODES: Final = 10_000
 MAX_FOUND: Final = 200
 _CHAIN, _HOLDER, _ISSUER, _TASK = range(4)
-_MAX_SECOND: Final = 2**53 - 1
-
-
-class KnownLinks(Protocol):
-    """Links that are in the store already."""
-
-    def __contains__(self, link: bytes) -> bool: ...
-
-    def add(self, links: Sequence[bytes]) -> None: ...
 
 
 class Present(Reading, Protocol):
     """A transaction with the second it takes as the present."""
 
     now: int
-
-
-def saw(store: Present, token: Token, known: KnownLinks, *, used: int, refused: int) -> None:
-    """Writes the blocks of a rightly signed chain that are new, and counts at its last."""
-    links = token.chain.links
-    # The last one tells of all: a block is never written before the one it stands on.
-    if links[-1] not in known:
-        _write(store, token)
-        known.add(links)
-    if used or refused:
-        store.rows(
-            "UPDATE blocks SET uses = uses + ?, refused = refused + ?, "
-            "last_used = CASE WHEN ? > 0 THEN ? ELSE last_used END WHERE link = ?",
-            used,
-            refused,
-            used,
-            store.now,
-            links[-1],
-        )
-
-
-def _write(store: Present, token: Token) -> None:
-    chain = token.chain
-    parent: bytes | None = None
-    killed_by: int | None = None
-    expires_at = _MAX_SECOND
-    for depth, hop in enumerate(token.hops):
-        expiries = [each.at for each in hop.caveats if isinstance(each, Expires)]
-        expires_at = min([expires_at, *expiries])
-        tasks = {each.id for each in hop.caveats if isinstance(each, Task)}
-        held = store.rows("SELECT killed_by FROM blocks WHERE link = ?", hop.link)
-        if held:
-            killed_by = held[0][0]
-        else:
-            if killed_by is None:
-                killed_by = _killer(store, token, depth, tasks)
-            store.rows(
-                "INSERT INTO blocks (link, link_id, parent, root_id, depth, issuer, delegator, "
-                "holder, holder_id, agent, purpose, issued_at, expires_at, caveats, first_seen, "
-                "uses, refused, killed_by) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?)",
-                hop.link,
-                chain_id(hop.link),
-                parent,
-                chain.root_id,
-                depth,
-                bytes(chain.issuer),
-                bytes(hop.delegator),
-                bytes(hop.holder),
-                key_id(hop.holder),
-                hop.agent,
-                hop.purpose,
-                hop.issued_at,
-                expires_at,
-                json.dumps([caveat_json(each) for each in hop.caveats], ensure_ascii=False),
-                store.now,
-                killed_by,
-            )
-            for task in tasks:
-                store.rows(
-                    "INSERT INTO block_tasks (link, task, task_id) VALUES (?, ?, ?)",
-                    hop.link,
-                    task,
-                    task_id(task),
-                )
-        parent = hop.link
-
-
-def _killer(store: Reading, token: Token, depth: int, tasks: set[str]) -> int | None:
-    """The number of the first entry that kills a block which is new; its parent is alive."""
-    hop = token.hops[depth]
-    ids = [chain_id(hop.link), key_id(hop.holder), *map(task_id, tasks)]
-    marks = ", ".join("?" * len(ids))
-    found = store.rows(f"SELECT min(number) FROM entries WHERE id IN ({marks})", *ids)
-    if found[0][0] is None and depth == 0:
-        found = store.rows(
-            "SELECT min(number) FROM entries WHERE id = ? AND before_time > ?",
-            key_id(token.chain.issuer),
-            hop.issued_at,
-        )
-    number: int | None = found[0][0]
-    return number
 
 
 # What an entry kills among the known: where it begins, and from there down.
@@ -239,11 +147,16 @@ def search(
 ) -> dict[str, Any]:
     """Roots of trees in which all that is asked occurs, the last used first.
 
-    `root_id` is the beginning of one in hexadecimal digits, `agent` a part of a name.
+    `root_id` is the beginning of one in hexadecimal digits, `agent` a part of a name, in which
+    upper and lower case letters of ASCII are alike.
     """
-    where, values = ["1 = 1"], []
+    where = ["1 = 1"]
+    values: list[Any] = []
     if agent:
-        where.append("root_id IN (SELECT root_id FROM blocks WHERE agent LIKE ? ESCAPE '\\')")
+        # In lower case on both sides: LIKE alone heeds case in one database and not in the other.
+        where.append(
+            "root_id IN (SELECT root_id FROM blocks WHERE lower(agent) LIKE lower(?) ESCAPE '\\')"
+        )
         values.append(f"%{_literally(agent)}%")
     if task:
         where.append(
@@ -258,27 +171,26 @@ def search(
         where.append("root_id >= ? AND root_id <= ?")
         values += [_prefix(root_id, "0"), _prefix(root_id, "f")]
     having = "1 = 1" if before is None else "coalesce(max(last_used), min(first_seen)) < ?"
-    latest: Rows = store.rows(
-        "SELECT root_id, count(*), max(last_used), sum(uses), "
-        "sum(CASE WHEN killed_by IS NULL AND expires_at > ? THEN 1 ELSE 0 END) "
+    latest = (
+        "SELECT root_id AS id, coalesce(max(last_used), min(first_seen)) AS latest, "
+        "count(*) AS nodes, max(last_used) AS last_used, sum(uses) AS uses, "
+        "sum(CASE WHEN killed_by IS NULL AND expires_at > ? THEN 1 ELSE 0 END) AS alive "
         f"FROM blocks WHERE {' AND '.join(where)} GROUP BY root_id HAVING {having} "
-        "ORDER BY coalesce(max(last_used), min(first_seen)) DESC LIMIT ?",
+        "ORDER BY latest DESC LIMIT ?"
+    )
+    found = store.rows(
+        "SELECT link, agent, purpose, issued_at, expires_at, found.nodes, found.last_used, "
+        f"found.uses, found.alive FROM ({latest}) AS found JOIN blocks ON link = found.id "
+        "ORDER BY found.latest DESC, link",
         now,
         *values,
         *([] if before is None else [before]),
         min(limit, MAX_FOUND),
     )
-    return {"chains": [_found(store, row) for row in latest]}
-
-
-def _found(store: Reading, row: Row) -> dict[str, Any]:
-    root_id, nodes, last_used, uses, alive = row
-    ((agent, purpose, issued_at, expires_at),) = store.rows(
-        "SELECT agent, purpose, issued_at, expires_at FROM blocks WHERE link = ?", bytes(root_id)
-    )
     # Sums are decimals in PostgreSQL.
-    said = (root_id, agent, purpose, issued_at, expires_at, nodes, last_used, int(uses), int(alive))
-    return _spelled(_FOUND, said)
+    return {
+        "chains": [_spelled(_FOUND, (*row, int(uses), int(alive))) for *row, uses, alive in found]
+    }
 
 
 def _spelled(names: Sequence[str], row: Row) -> dict[str, Any]:

@@ -45,6 +45,7 @@ async def once(service: Service) -> None:
         # Once a day for what died since, and when the list key is another one.
         if not due and writing.now - taken_at < _DAY and service.published.signs_snapshot(writing):
             return None
+        service.published.require_whole(writing)
         return published.compact(
             writing, settings.list_key, now=writing.now, keep=settings.compact_after
         )

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, TypeVar
 
-from chaincred import Token
+from chaincred import Stale, Token
 from chaincred_verifier.audit_log import Record
 from chaincred_verifier.ledger import Known, Writing
 from chaincred_verifier.problems import Unavailable
@@ -27,6 +28,8 @@ TOGETHER: Final = 128
 """Decisions of one commit: enough to pay for the disk, few enough to answer within milliseconds."""
 WAITING: Final = 4_096
 """Jobs that may wait; with more the store is too slow, and who asks is told so."""
+LONGEST: Final = 5.0
+"""Seconds that a job may wait: behind a store that is locked each would wait for all before it."""
 
 
 class Settled(Enum):
@@ -59,6 +62,7 @@ class Settling:
 class _Waiting:
     job: Callable[[Writing], Any] | Settling
     future: asyncio.Future[Any]
+    until: float
 
 
 class Writer:
@@ -101,7 +105,7 @@ class Writer:
         if self._queue.qsize() >= WAITING:
             raise Unavailable("too much waits for the store")
         future = self._loop.create_future()
-        self._queue.put(_Waiting(job, future))
+        self._queue.put(_Waiting(job, future, time.monotonic() + LONGEST))
         return future
 
     def _run(self) -> None:
@@ -109,6 +113,12 @@ class Writer:
         last = False
         while not last:
             batch, last = self._take()
+            now = time.monotonic()
+            late = [each for each in batch if each.until < now]
+            batch = [each for each in batch if each.until >= now]
+            if late:
+                error = Unavailable("the store is too slow")
+                self._answer([(each, error) for each in late])
             if batch:
                 self._answer(self._write(connection, batch))
         connection.close()
@@ -174,8 +184,17 @@ class Writer:
 
 
 def settle_all(writing: Writing, settlings: Sequence[Settling]) -> list[tuple[Settled, int | None]]:
-    """Settles decisions in one transaction, in their order."""
-    ((seq,),) = writing.rows("SELECT seq FROM list_state")
+    """Settles decisions in one transaction, in their order.
+
+    Raises Stale where the store's list is behind the one that was decided on.
+    """
+    found = writing.rows("SELECT seq FROM list_state")
+    if not found:
+        raise Unavailable("the list is not begun")
+    seq: int = found[0][0]
+    # A store that was set back has forgotten proofs as well: nothing is admitted on it.
+    if any(each.list_seq is not None and each.list_seq > seq for each in settlings):
+        raise Stale("the store's list is older than what was published")
     current = [
         not (each.admitted and each.list_seq is not None and each.list_seq < seq)
         for each in settlings

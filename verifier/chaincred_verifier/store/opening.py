@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chaincred_verifier.store.driver import Connection
-from chaincred_verifier.store.sqlite import SqliteConnection
+from chaincred_verifier.store.sqlite import DatabaseFile, SqliteConnection
 
 SQLITE = "sqlite:///"
 POSTGRES = ("postgresql://", "postgres://")
@@ -17,12 +17,13 @@ def connector(url: str) -> Callable[[], Connection]:
     Raises ValueError for another URL, or where the extra `postgres` is not installed.
     """
     if url.startswith(SQLITE) and len(url) > len(SQLITE):
-        path = url.removeprefix(SQLITE)
-        return lambda: SqliteConnection(path)
+        file = DatabaseFile(url.removeprefix(SQLITE))
+        return lambda: SqliteConnection(file)
     if not url.startswith(POSTGRES):
         raise ValueError("a store is sqlite:///FILE or postgresql://…")
     try:
-        from chaincred_verifier.store.postgres import PostgresConnection
+        from chaincred_verifier.store.postgres import PostgresConnection, parameters
     except ImportError:
         raise ValueError("PostgreSQL is an extra: pip install 'chaincred[postgres]'") from None
-    return lambda: PostgresConnection(url)
+    named = parameters(url)
+    return lambda: PostgresConnection(named)
