@@ -159,3 +159,11 @@ def test_a_floor_is_what_was_saved_last(path):
     floor.save(b"one")
     floor.save(b"two")
     assert FileFloor(path).load() == b"two"
+
+
+def test_a_device_is_not_replaced_by_a_file(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(FileRefused, match="not a regular file"):
+        write_file(pipe, b"data")
+    assert pipe.is_fifo()

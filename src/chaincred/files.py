@@ -83,9 +83,11 @@ def read_file(path: Path, limit: int) -> bytes:
 def write_file(path: Path, data: bytes) -> None:
     """Replaces a file as a whole, durably: after a crash it is the old one or the new one.
 
-    Raises FileRefused.
+    Raises FileRefused, also for what is there and no file: a device must not become one.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise FileRefused(f"{path}: not a regular file")
         fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(fd, "wb") as file:

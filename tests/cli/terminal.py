@@ -18,7 +18,7 @@ from tests.cast import NOW
 
 PROGRAM = [sys.executable, "-c", "from chaincred.cli import main; main()"]
 """What the entry point does; it is found wherever the tests run from."""
-TIMELESS = ("keygen", "vectors", "demo")
+TIMELESS = ("keygen", "audit", "vectors", "demo", "serve", "doctor", "restore")
 
 READ = "--audience files.example --tool read_file --resource docs/q3.md --effect read"
 WRITE = "--audience files.example --tool write_file --resource docs/q3.md --effect write"

@@ -200,7 +200,7 @@ def test_every_decision_is_in_the_audit_log(shared: Running):
 
 def test_every_code_of_the_specification_has_its_status():
     text = Path("specs/service.md").read_text()
-    told = {}
+    told: dict[str, int] = {}
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.split("|")]
         if len(cells) == 5 and cells[2].isdigit():

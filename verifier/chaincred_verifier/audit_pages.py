@@ -22,7 +22,8 @@ async def page(
     service: Service, *, after: int = 0, limit: int = 100, newest: bool = False, **filters: str
 ) -> dict[str, Any]:
     """Records after a number; or, with `newest`, the last ones before it, the newest first."""
-    where, values = [], []
+    where: list[str] = []
+    values: list[bytes | str | int] = []
     for name, value in filters.items():
         if name not in FILTERS:
             raise TypeError(f"no filter {name}")

@@ -34,9 +34,14 @@ COMMANDS: Final[Mapping[str, str]] = {
     "explain": "verify:explain",
     "revoke": "revoke:revoke",
     "list": "listing:show_list",
+    "call": "call:call",
+    "sign-in": "sign_in:sign_in",
+    "audit": "audit:audit",
     "vectors": "conformance:vectors",
     "demo": "demo:demo",
     "serve": "chaincred_verifier.serve:serve",
+    "doctor": "chaincred_verifier.doctor:doctor",
+    "restore": "chaincred_verifier.restore:restore",
 }
 
 _NAME: Final = "chaincred"
