@@ -28,11 +28,12 @@ class Presentation:
     @classmethod
     def parse(cls, text: str) -> Presentation:
         """The presentation that a `cc1p_` text spells. Raises Malformed."""
-        raw = unpack(from_text(PREFIX, text, MAX_PRESENTATION), MAX_PRESENTATION)
+        data = from_text(PREFIX, text, MAX_PRESENTATION)
+        raw = unpack(data, MAX_PRESENTATION)
         if type(raw) is not list or len(raw) != 3 or raw[2] != []:
             raise Malformed("a presentation is [token, proof, []]")
-        token, proof, _ = raw
-        return cls(pack(token), Proof.from_wire(proof))
+        # A value has one spelling, so the token is what comes before the proof and the empty array.
+        return cls(data[1 : -1 - len(pack(raw[1]))], Proof.from_wire(raw[1]))
 
     def __str__(self) -> str:
         # Spliced, like the request into a proof: the token's bytes go out as they came in.

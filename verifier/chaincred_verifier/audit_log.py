@@ -7,29 +7,69 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
+from chaincred import Token
 from chaincred.audit import first_hash, next_hash
 from chaincred_verifier.store.driver import Reading
 from chaincred_verifier.store.inserting import insert
 from chaincred_verifier.wire import spelled
 
+_TOKENS: Final = 4_096
+"""Tokens whose provenance is kept in JSON: 1 KB each or so."""
 _COLUMNS: Final = "n, at, what, code, root_id, agent, task, tool, line, hash"
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One line to come. `members` are those of 9.1; those that are None are left out."""
+    """One line to come. `members` are those of 9.1; those that are None are left out.
+
+    `token` is a rightly signed chain, which tells its `root_id` and `hops`.
+    """
 
     at: int
     what: str
     code: str
     members: Mapping[str, Any]
+    token: Token | None = None
 
     def line(self, n: int) -> str:
         said = {"n": n, "at": self.at, "what": self.what, "code": self.code}
         said |= {name: each for name, each in self.members.items() if each is not None}
-        return spelled(said)
+        line = spelled(said)
+        return line if self.token is None else f"{line[:-1]},{_provenance(self.token)[1:]}"
+
+    @property
+    def root_id(self) -> bytes | None:
+        if self.token is not None:
+            return self.token.root_id
+        said = self.members.get("root_id")
+        return None if said is None else bytes.fromhex(said)
+
+    @property
+    def agent(self) -> str | None:
+        """Who asked, or else on whose word it was done."""
+        if self.token is not None:
+            return self.token.chain.blocks[-1].agent
+        agent: str | None = self.members.get("by")
+        return agent
+
+
+@lru_cache(_TOKENS)
+def _provenance(token: Token) -> str:
+    """Who asks and through whom, in JSON: the same each time that a token is shown."""
+    chain = token.chain
+    hops = [
+        {
+            "agent": block.agent,
+            "purpose": block.purpose,
+            "link": link.hex(),
+            "holder": block.holder.hex(),
+        }
+        for block, link in zip(chain.blocks, chain.links, strict=True)
+    ]
+    return spelled({"root_id": chain.root_id.hex(), "hops": hops})
 
 
 def append(store: Reading, records: Sequence[Record], list_id: bytes) -> list[int]:
@@ -52,16 +92,14 @@ def append(store: Reading, records: Sequence[Record], list_id: bytes) -> list[in
         line = record.line(n)
         running = next_hash(bytes(running), line.encode())
         said = record.members
-        root_id = said.get("root_id")
-        hops = said.get("hops")
         rows.append(
             (
                 n,
                 record.at,
                 record.what,
                 record.code,
-                bytes.fromhex(root_id) if root_id else None,
-                hops[-1]["agent"] if hops else said.get("by"),
+                record.root_id,
+                record.agent,
                 said.get("task"),
                 said.get("tool"),
                 line,

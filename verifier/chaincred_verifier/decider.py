@@ -146,7 +146,6 @@ class Decider:
             token, list_seq = self._known(outcome, presentation, checks_list)
             said = {
                 "audience": audience or self.name,
-                **provenance(token),
                 **asked(request),
                 "list_seq": list_seq,
                 **members,
@@ -157,9 +156,7 @@ class Decider:
                     proof=proof,
                     admitted=code == "ok",
                     list_seq=list_seq,
-                    record=Record(now, "verify", code, said),
-                    replayed=Record(now, "verify", "proof_replayed", said),
-                    token=token,
+                    record=Record(now, "verify", code, said, token),
                 )
             )
             if settled is Settled.OUTDATED or n is None:
@@ -188,23 +185,6 @@ class Decider:
         return token, seq
 
 
-def provenance(token: Token | None) -> dict[str, Any]:
-    """Who asks and through whom, for a record."""
-    if token is None:
-        return {}
-    chain = token.chain
-    hops = [
-        {
-            "agent": block.agent,
-            "purpose": block.purpose,
-            "link": link.hex(),
-            "holder": block.holder.hex(),
-        }
-        for block, link in zip(chain.blocks, chain.links, strict=True)
-    ]
-    return {"root_id": chain.root_id.hex(), "hops": hops}
-
-
 def asked(request: Request) -> dict[str, Any]:
     """What is asked, for a record; its arguments only as a digest."""
     return {
@@ -214,4 +194,3 @@ def asked(request: Request) -> dict[str, Any]:
         "task": request.task,
         "request": request.digest.hex(),
     }
-

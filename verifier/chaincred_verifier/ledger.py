@@ -56,9 +56,9 @@ class Writing:
         """As `Connection.wake`."""
         self._connection.wake()
 
-    def record(self, what: str, code: str, **members: Any) -> int:
+    def record(self, what: str, code: str, token: Token | None = None, **members: Any) -> int:
         """Appends an audit record (specs/service.md 9.1) and gives its number."""
-        record = audit_log.Record(self.now, what, code, members)
+        record = audit_log.Record(self.now, what, code, members, token)
         return audit_log.append(self, [record], self._list_id)[0]
 
     def record_all(self, records: Sequence[audit_log.Record]) -> list[int]:

@@ -9,10 +9,11 @@ import asyncio
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Final
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -70,6 +71,22 @@ class Refusals:
         return min(self._most, left + (now - then) * self._a_second), now
 
 
+@lru_cache(4_096)
+def one_host(address: str) -> str:
+    """What one host has: an IPv4 address; or all of IPv6 that begins with the same 64 bits."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        # What a proxy says of who came over a socket of its own.
+        return address
+    if isinstance(found, IPv4Address):
+        return address
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    # The other 64 are the host's to choose, a new address for every call.
+    return str(IPv6Address(int(found) >> 64 << 64))
+
+
 class Limited:
     """ASGI middleware: who was refused too often is not looked at."""
 
@@ -81,7 +98,7 @@ class Limited:
             await self._app(scope, receive, send)
             return
         refusals: Refusals = scope["app"].state.service.refusals
-        address = scope["client"][0] if scope["client"] else ""
+        address = one_host(scope["client"][0]) if scope["client"] else ""
         if not refusals.allows(address):
             await problems.answer(Refused("rate_limited", "too many refused calls"))(
                 scope, receive, send
@@ -94,31 +111,45 @@ class Limited:
 
 async def body_of(request: Request) -> bytes:
     """The body, within the limits of size and time; read once. Raises Refused."""
-    kept: bytes | None = getattr(request.state, "body", None)
+    kept: bytes | None = request.scope.get(_BODY)
     if kept is None:
-        kept = request.state.body = await _read(request)
+        kept = request.scope[_BODY] = await _read(request)
     return kept
 
 
 async def _read(request: Request) -> bytes:
     settings = request.app.state.service.settings
-    parts: list[bytes] = []
-    size = 0
+    if request.scope.get(_IS_WHOLE):
+        # There is nothing to wait for, and so no clock to set.
+        return await _joined(request.receive, settings.max_body)
     length = request.headers.get("content-length", "0")
     if length.isdigit() and int(length) > settings.max_body:
-        raise Refused("too_large", f"a body of more than {settings.max_body} bytes")
+        raise _too_large(settings.max_body)
     try:
         async with asyncio.timeout(settings.body_timeout):
-            async for part in request.stream():
-                size += len(part)
-                if size > settings.max_body:
-                    raise Refused("too_large", f"a body of more than {settings.max_body} bytes")
-                parts.append(part)
+            return await _joined(request.receive, settings.max_body)
     except TimeoutError as error:
         raise Refused("timeout", "the body did not come in time") from error
-    except ClientDisconnect as error:
-        raise Refused("timeout", "the client went away") from error
+
+
+async def _joined(receive: Receive, most: int) -> bytes:
+    parts: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refused("timeout", "the client went away")
+        part = message.get("body", b"")
+        size += len(part)
+        if size > most:
+            raise _too_large(most)
+        parts.append(part)
+        more = message.get("more_body", False)
     return b"".join(parts)
+
+
+def _too_large(most: int) -> Refused:
+    return Refused("too_large", f"a body of more than {most} bytes")
 
 
 def protocol(head_timeout: float, most: int) -> Any:
@@ -187,6 +218,10 @@ class Impatient(HttpToolsProtocol):
         super().on_headers_complete()
         self._asked.append(self.cycle)
 
+    def on_message_complete(self) -> None:
+        self.scope[_IS_WHOLE] = True  # type: ignore[typeddict-unknown-key] # a word of ours
+        super().on_message_complete()
+
     def on_response_complete(self) -> None:
         self._asked.popleft()
         super().on_response_complete()
@@ -240,6 +275,9 @@ class Impatient(HttpToolsProtocol):
             self._stalled = None
 
 
+_BODY: Final = "chaincred.body"
+_IS_WHOLE: Final = "chaincred.is_whole"
+"""In the scope of a call: its body, once it has been read, and whether all of it has come."""
 _STREAM: Final = "/stream"
 _MAX_HEAD: Final = 65_536
 """Bytes of a request line and its headers: a presentation takes up to 12,300."""

@@ -6,9 +6,9 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any, Final, TextIO, cast
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -40,6 +40,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._calls: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+        self._codes: dict[str, Counter] = {}
         self.calls = Counter(
             "chaincred_calls", "Answered calls", ["route", "status"], registry=self.registry
         )
@@ -69,6 +70,13 @@ class Metrics:
                 ("ready", "1 if the service is ready"),
             )
         }
+
+    def decided(self, code: str) -> None:
+        """Counts a decision."""
+        found = self._codes.get(code)
+        if found is None:
+            found = self._codes[code] = self.decisions.labels(code)
+        found.inc()
 
     def answered(self, route: str, status: int, seconds: float | None) -> None:
         """Counts a call, and how long it took unless it was a stream."""
@@ -111,6 +119,24 @@ def log_to_stderr(form: str) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", Spared(sys.stderr))),
         cache_logger_on_first_use=True,
     )
+
+
+class Spared:
+    """A file for a log: what cannot be written is left out.
+
+    A disk that is full or a reader that is gone would otherwise turn every refusal into a fault.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError):
+            self._file.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._file.flush()

@@ -16,6 +16,8 @@ _DIGITS: Final = 16
 
 def query_of(request: Request, *known: str) -> Mapping[str, str]:
     """The parameters of a query string. Raises Malformed."""
+    if not request.scope["query_string"]:
+        return {}
     pairs = request.query_params.multi_items()
     found = dict(pairs)
     if len(found) != len(pairs) or found.keys() - set(known):

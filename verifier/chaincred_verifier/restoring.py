@@ -16,7 +16,7 @@ from chaincred.files import FileFloor
 from chaincred.proof import WINDOW
 from chaincred.revocation import Floor, Head, Place, Signed, Snapshot, Update, key_id
 from chaincred.view import SKEW
-from chaincred_verifier import published, trees
+from chaincred_verifier import killing, published
 from chaincred_verifier.ledger import Writing
 from chaincred_verifier.published import Published
 from chaincred_verifier.settings import Settings
@@ -153,7 +153,7 @@ def _append(writing: Writing, packed: bytes, place: Place, head: Head) -> int:
         BY,
         head.fresh_until,
     )
-    return trees.mark_killed(writing, entry, place.seq)
+    return killing.mark_killed(writing, entry, place.seq)
 
 
 def _mark_killed(writing: Writing, snapshot: Snapshot) -> int:

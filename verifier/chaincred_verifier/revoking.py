@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from chaincred import FOREVER, ChaincredError, Entry, Malformed, PublicKey, Token
 from chaincred.encoding import MAX_TIME, is_uint
-from chaincred_verifier import published, trees
+from chaincred_verifier import killing, published, trees
 from chaincred_verifier.ledger import Writing
 from chaincred_verifier.problems import Refused
 from chaincred_verifier.service import Service
@@ -86,8 +86,8 @@ async def dry_run(service: Service, asked: Asked) -> dict[str, Any]:
 
     def look(store: Reading) -> dict[str, Any]:
         entry = asked.entry(store, now, service.settings.max_lifetime)
-        already = _held(store, entry)
-        shown, more = trees.would_kill(store, entry, now, MAX_SHOWN)
+        already = _held(store, asked, entry, service.settings.max_lifetime)
+        shown, more = killing.would_kill(store, entry, now, MAX_SHOWN)
         return {"would_kill": shown, "more": more, "already": already and already["number"]}
 
     return await service.read(look)
@@ -100,13 +100,13 @@ async def revoke(service: Service, asked: Asked, by: str) -> tuple[dict[str, Any
     def append(writing: Writing) -> tuple[dict[str, Any], bool]:
         service.require_fit_to_sign(writing)
         entry = asked.entry(writing, writing.now, settings.max_lifetime)
-        held = _held(writing, entry)
+        held = _held(writing, asked, entry, settings.max_lifetime)
         if held is not None:
             return held, False
         number = published.append(
             writing, settings.list_key, entry, made_by=by, fresh_for=settings.fresh_for
         )
-        killed = trees.mark_killed(writing, entry, number)
+        killed = killing.mark_killed(writing, entry, number)
         made = {
             "number": number,
             "what": asked.what,
@@ -174,14 +174,19 @@ def numbered(store: Reading, number: int) -> dict[str, Any]:
     return _spelled(found[0])
 
 
-def _held(store: Reading, entry: Entry) -> dict[str, Any] | None:
+def _held(store: Reading, asked: Asked, entry: Entry, max_lifetime: int) -> dict[str, Any] | None:
     """The first entry that does already what `entry` would do."""
+    # Asked again, a chain that nobody has seen would end later each time. What an entry names was
+    # there when it was made, so one that lasts for the longest life from then on is enough.
+    lasting = max_lifetime + _GRACE if asked.link and "until" not in asked.said else MAX_TIME
     found = store.rows(
-        f"SELECT {_COLUMNS} FROM entries WHERE what = ? AND id = ? AND until >= ? "
-        "AND coalesce(before_time, 0) >= ? ORDER BY number LIMIT 1",
+        f"SELECT {_COLUMNS} FROM entries WHERE what = ? AND id = ? "
+        "AND (until >= ? OR until - made_at >= ?) AND coalesce(before_time, 0) >= ? "
+        "ORDER BY number LIMIT 1",
         entry.what,
         entry.id,
         entry.until,
+        lasting,
         entry.before or 0,
     )
     return _spelled(found[0]) if found else None

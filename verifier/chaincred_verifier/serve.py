@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
+from chaincred.cli.params import example
 from chaincred_verifier.app import create_app
 from chaincred_verifier.gateway import Rules
 from chaincred_verifier.limits import protocol
@@ -58,7 +59,7 @@ def config(settings: Settings, app: Any) -> uvicorn.Config:
     )
 
 
-@click.command()
+@click.command(epilog=example("chaincred serve"))
 def serve() -> int:
     """Runs the verification service.
 

@@ -1,82 +1,20 @@
 """Delegation trees, as far as chains were shown that are rightly signed (specs/service.md 9.5).
 
 A block is written the first time it is seen (`blocks`), with the number of the entry that killed
-it if one has; a revocation marks what it kills in its own transaction. So who is alive is a column.
+it if one has; what a later revocation kills is marked (`killing`). So who is alive is a column.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from chaincred import PublicKey
-from chaincred.revocation import Entry, key_id
 from chaincred_verifier.problems import Refused
 from chaincred_verifier.store.driver import Reading, Row
 
 MAX_NODES: Final = 10_000
 MAX_FOUND: Final = 200
-_CHAIN, _HOLDER, _ISSUER, _TASK = range(4)
-
-
-class Present(Reading, Protocol):
-    """A transaction with the second it takes as the present."""
-
-    now: int
-
-
-# What an entry kills among the known: where it begins, and from there down.
-_BEGIN: Final = {
-    _CHAIN: "SELECT link FROM blocks WHERE link_id = ?",
-    _HOLDER: "SELECT link FROM blocks WHERE holder_id = ?",
-    _TASK: "SELECT link FROM block_tasks WHERE task_id = ?",
-}
-_BELOW: Final = (
-    "WITH RECURSIVE below (link) AS ({begin} "
-    "UNION SELECT blocks.link FROM blocks JOIN below ON blocks.parent = below.link) "
-)
-
-
-def _below(store: Reading, entry: Entry) -> tuple[str, list[Any]]:
-    """SQL for the links that an entry kills, and its values."""
-    if entry.what != _ISSUER:
-        return _BELOW.format(begin=_BEGIN[entry.what]), [entry.id]
-    issuers = [bytes(key) for (key,) in store.rows("SELECT DISTINCT issuer FROM blocks")]
-    named = [key for key in issuers if _issuer_id(key) == entry.id] or [b""]
-    begin = "SELECT link FROM blocks WHERE depth = 0 AND issuer = ? AND issued_at < ?"
-    return _BELOW.format(begin=begin), [named[0], entry.before]
-
-
-def mark_killed(store: Present, entry: Entry, number: int) -> int:
-    """Marks what an entry kills, in its own transaction, and gives how many that are."""
-    below, values = _below(store, entry)
-    killed = store.rows(
-        f"{below}UPDATE blocks SET killed_by = ? WHERE killed_by IS NULL AND expires_at > ? "
-        "AND link IN (SELECT link FROM below) RETURNING 1",
-        *values,
-        number,
-        store.now,
-    )
-    return len(killed)
-
-
-def would_kill(
-    store: Reading, entry: Entry, now: int, most: int
-) -> tuple[list[dict[str, Any]], int]:
-    """The known and living blocks that an entry would kill: at most `most`, and how many more."""
-    below, values = _below(store, entry)
-    alive = "killed_by IS NULL AND expires_at > ? AND link IN (SELECT link FROM below)"
-    found = store.rows(
-        f"{below}SELECT link, root_id, agent, purpose, expires_at, last_used FROM blocks "
-        f"WHERE {alive} ORDER BY depth, agent LIMIT ?",
-        *values,
-        now,
-        most,
-    )
-    ((count,),) = store.rows(f"{below}SELECT count(*) FROM blocks WHERE {alive}", *values, now)
-    names = ("link", "root_id", "agent", "purpose", "expires_at", "last_used")
-    return [_spelled(names, row) for row in found], count - len(found)
 
 
 def known_chain(store: Reading, link: bytes) -> tuple[int, list[bytes]] | None:
@@ -111,17 +49,22 @@ def chain(store: Reading, root_id: bytes, now: int) -> dict[str, Any]:
     if not found:
         raise Refused("not_found", "no chain under this root was ever seen")
     nodes = []
+    dead: dict[str, dict[str, Any]] = {}
     for row in found:
         node = _spelled(_NODE, row[: len(_NODE)])
         killed_by, what, reason, made_at = row[len(_NODE) + 1 :]
         node["caveats"] = json.loads(node["caveats"])
-        node["alive"] = killed_by is None and node["expires_at"] > now
-        node["revoked"] = killed_by and {
+        revoked = killed_by and {
             "number": killed_by,
             "what": None if what is None else WHAT[what],
             "reason": reason,
             "made_at": made_at,
         }
+        # A block that is not marked yet is as dead as what it stands on.
+        node["revoked"] = revoked or dead.get(node["parent"])
+        if node["revoked"]:
+            dead[node["link"]] = node["revoked"]
+        node["alive"] = node["revoked"] is None and node["expires_at"] > now
         nodes.append(node)
     return {"root_id": root_id.hex(), "issuer": bytes(found[0][len(_NODE)]).hex(), "nodes": nodes}
 
@@ -198,10 +141,6 @@ def _spelled(names: Sequence[str], row: Row) -> dict[str, Any]:
         name: bytes(value).hex() if isinstance(value, bytes | memoryview) else value
         for name, value in zip(names, row, strict=True)
     }
-
-
-def _issuer_id(key: bytes) -> bytes:
-    return key_id(PublicKey(key))
 
 
 def _literally(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from chaincred_verifier import published
+from chaincred_verifier import killing, published
 from chaincred_verifier.ledger import Writing
 from chaincred_verifier.problems import Unavailable
 from chaincred_verifier.service import Service
@@ -53,6 +53,8 @@ async def once(service: Service) -> None:
     number = await service.write(compact)
     if number is not None:
         log.info("compacted", number=number)
+    while await service.write(killing.mark_more):
+        pass
     before = service.clock() - settings.retention_days * _DAY
     while await service.write(lambda writing: drop_records(writing, before)) == _ROWS:
         pass

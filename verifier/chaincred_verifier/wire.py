@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from chaincred_verifier.problems import failures_json
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _TOLD: Final = 4_096
 """Tokens whose provenance is kept in JSON: 4 KB each or so."""
+_NULL: Final = "null"
 _FIELDS: Final = frozenset({"tool", "resource", "effect", "args", "task", "context"})
 
 
@@ -28,12 +29,11 @@ def json_of(body: bytes) -> Any:
         raise Malformed("the body is not JSON as it is allowed here") from error
 
 
-def members(said: Any, needed: Iterable[str], optional: Iterable[str] = ()) -> dict[str, Any]:
+def members(said: Any, needed: Collection[str], optional: Iterable[str] = ()) -> dict[str, Any]:
     """An object with the members that are needed, and no other than these and the optional ones.
 
     Raises Malformed.
     """
-    needed = tuple(needed)
     if not isinstance(said, dict):
         raise Malformed("not an object")
     missing = [name for name in needed if name not in said]
@@ -136,8 +136,8 @@ def _told(token: Token) -> str:
 
 def verified_json(verified: Verified, n: int) -> str:
     """What is admitted (4.3), in JSON."""
-    seq = spelled({"list": {"seq": verified.list_seq, "age": verified.list_age}, "audit": n})
-    return f"{_told(verified.token)},{seq.removeprefix('{')}"
+    seq, age = (_NULL if each is None else each for each in (verified.list_seq, verified.list_age))
+    return f'{_told(verified.token)},"list":{{"seq":{seq},"age":{age}}},"audit":{n}}}'
 
 
 def explained_json(explanation: Explanation) -> dict[str, Any]:
@@ -157,9 +157,15 @@ def spelled(said: Any) -> str:
 
 def answer(said: Any, status: int = 200, **headers: str) -> Response:
     """A JSON response that no cache keeps; a str is JSON already."""
-    return Response(
-        said if isinstance(said, str) else spelled(said),
-        status_code=status,
-        headers={"Cache-Control": "no-store", **headers},
-        media_type="application/json",
-    )
+    return _Answer(said if isinstance(said, str) else spelled(said), status, headers)
+
+
+class _Answer(Response):
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        # What is the same each time is spelled once.
+        self.raw_headers = [*_HEADERS, (b"content-length", b"%d" % len(self.body))]
+        for name, value in (headers or {}).items():
+            self.raw_headers.append((name.lower().encode("latin-1"), value.encode("latin-1")))
+
+
+_HEADERS: Final = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))

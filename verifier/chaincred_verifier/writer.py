@@ -10,14 +10,16 @@ import asyncio
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Final, TypeVar
 
-from chaincred import Stale, Token
+from chaincred import Stale
 from chaincred_verifier.audit_log import Record
+from chaincred_verifier.blocks import Seen
 from chaincred_verifier.ledger import Known, Writing
 from chaincred_verifier.problems import Unavailable
 from chaincred_verifier.store.driver import Connection
@@ -46,7 +48,7 @@ class Settling:
     """A decision to be made durable: its proof remembered, its record written, its use counted.
 
     `proof` is the key and the last second of the proof in the replay memory, None if step 3 did
-    not come so far. `record` is given the final code. `list_seq` is the number it was decided
+    not come so far. `list_seq` is the number it was decided
     on; an admission on an older one than the store's is OUTDATED.
     """
 
@@ -54,8 +56,6 @@ class Settling:
     admitted: bool
     list_seq: int | None
     record: Record
-    replayed: Record
-    token: Token | None
 
 
 @dataclass(slots=True)
@@ -82,6 +82,7 @@ class Writer:
         self._capacity = capacity
         self._known = Known()
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._gathered: deque[_Waiting] = deque()
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
@@ -98,15 +99,23 @@ class Writer:
 
     def close(self) -> None:
         """Ends the thread once what waits is done."""
+        self._hand_over()
         self._queue.put(None)
         self._thread.join(10)
 
     def _enqueue(self, job: Callable[[Writing], Any] | Settling) -> asyncio.Future[Any]:
-        if self._queue.qsize() >= WAITING:
+        if self._queue.qsize() + len(self._gathered) >= WAITING:
             raise Unavailable("too much waits for the store")
         future = self._loop.create_future()
-        self._queue.put(_Waiting(job, future, time.monotonic() + LONGEST))
+        if not self._gathered:
+            # At the end of this turn of the loop: else the first would be committed alone.
+            self._loop.call_soon(self._hand_over)
+        self._gathered.append(_Waiting(job, future, time.monotonic() + LONGEST))
         return future
+
+    def _hand_over(self) -> None:
+        while self._gathered:
+            self._queue.put(self._gathered.popleft())
 
     def _run(self) -> None:
         connection = self._connect()
@@ -205,21 +214,23 @@ def settle_all(writing: Writing, settlings: Sequence[Settling]) -> list[tuple[Se
     new = writing.remember_all(proofs, writing.now)
     outcomes: list[Settled] = []
     records: list[Record] = []
+    seen: list[Seen] = []
     for each, fits in zip(settlings, current, strict=True):
         if not fits:
             outcomes.append(Settled.OUTDATED)
             continue
         if each.proof and each.proof[0] not in new:
             outcomes.append(Settled.REPLAYED)
-            records.append(each.replayed)
+            records.append(replace(each.record, code="proof_replayed"))
         else:
             # Of two that show one proof in one transaction the first has it.
             new.discard(each.proof[0] if each.proof else b"")
             outcomes.append(Settled.DONE)
             records.append(each.record)
-        if each.token:
+        if each.record.token:
             done = each.admitted and outcomes[-1] is Settled.DONE
-            writing.saw(each.token, used=int(done), refused=int(not done))
+            seen.append(Seen(each.record.token, used=int(done), refused=int(not done)))
+    writing.saw_all(seen)
     numbers = iter(writing.record_all(records))
     return [
         (outcome, None if outcome is Settled.OUTDATED else next(numbers)) for outcome in outcomes

@@ -17,7 +17,6 @@ from chaincred.caveat_json import caveat_of
 from chaincred.encoding import is_text, is_uint
 from chaincred.key_proof import KeyProof
 from chaincred_verifier import callers, schemas, wire
-from chaincred_verifier.decider import provenance
 from chaincred_verifier.identity.configured import ADMIN
 from chaincred_verifier.issuing import MAX_HOPS, MAX_LIFETIME, Asked, Issuing
 from chaincred_verifier.ledger import Writing
@@ -141,7 +140,7 @@ def _issued(token: Token, by: str, proof: KeyProof | None = None) -> Callable[[W
             if not writing.remember(key, proof.remembered_until, writing.now):
                 raise ProofRefused("proof_replayed", "this key proof was seen before")
         writing.saw(token)
-        writing.record("issue", "ok", by=by, **provenance(token))
+        writing.record("issue", "ok", token, by=by)
 
     return put
 

@@ -52,9 +52,9 @@ async def _decided(service: Service, said: Any) -> str:
             wire.text_in(said, "presentation"), wire.request_of(said["request"]), audience=audience
         )
     except ChaincredError as error:
-        service.metrics.decisions.labels(error.code).inc()
+        service.metrics.decided(error.code)
         raise
-    service.metrics.decisions.labels("ok").inc()
+    service.metrics.decided("ok")
     return wire.verified_json(verified, n)
 
 
@@ -84,10 +84,10 @@ async def forward_auth(request: Request) -> Response:
         verified, _ = await service.decider.verify(presentation, asked, audience=audience)
     except ChaincredError as error:
         request.state.refused = error.code
-        service.metrics.decisions.labels(error.code).inc()
+        service.metrics.decided(error.code)
         # Gateways turn every other status into a fault of their own.
         return problems.answer(error, 401 if error.code == "unauthenticated" else 403)
-    service.metrics.decisions.labels("ok").inc()
+    service.metrics.decided("ok")
     headers = {
         "Chaincred-Root": verified.root_id.hex(),
         "Chaincred-Link": verified.hops[-1].link.hex(),

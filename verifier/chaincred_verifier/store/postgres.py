@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 import psycopg
@@ -95,7 +96,7 @@ class PostgresConnection:
 
     def rows(self, sql: str, *values: Any) -> Rows:
         try:
-            cursor = self._connection().execute(sql.replace("?", "%s").encode(), values)
+            cursor = self._connection().execute(_numbered(sql), values, binary=True)
             return cursor.fetchall() if cursor.description else []
         except psycopg.Error as error:
             raise self._failed(error) from None
@@ -188,10 +189,19 @@ class PostgresConnection:
         return Unavailable(f"the store failed: {type(error).__name__}{state}")
 
 
+@lru_cache(maxsize=512)
+def _numbered(sql: str) -> bytes:
+    """With `$1`, `$2` and so on for each `?`: psycopg would read a long statement anew each time."""
+    first, *rest = sql.split("?")
+    return "".join([first, *(f"${n}{part}" for n, part in enumerate(rest, 1))]).encode()
+
+
 def _connected(parameters: dict[str, Any]) -> psycopg.Connection[Row]:
     """A new connection. Raises Unavailable."""
     try:
-        connection = _Impatient.connect(**parameters, autocommit=True)
+        connection = _Impatient.connect(
+            **parameters, autocommit=True, cursor_factory=psycopg.RawCursor
+        )
     except psycopg.Error as error:
         said = str(error)
         reason = next((reason for words, reason in _REASONS if words in said), "no connection")

@@ -88,9 +88,10 @@ CREATE TABLE blocks (
     killed_by  BIGINT
 );
 CREATE INDEX blocks_link_id ON blocks (link_id);
-CREATE INDEX blocks_parent ON blocks (parent);
+CREATE INDEX blocks_parent ON blocks (parent) WHERE killed_by IS NULL;
+CREATE INDEX blocks_issuer ON blocks (issuer, link) WHERE depth = 0;
 CREATE INDEX blocks_root_id ON blocks (root_id);
-CREATE INDEX blocks_holder_id ON blocks (holder_id);
+CREATE INDEX blocks_holder_id ON blocks (holder_id, link);
 CREATE INDEX blocks_agent ON blocks (agent);
 CREATE INDEX blocks_killed_by ON blocks (killed_by) WHERE killed_by IS NOT NULL;
 CREATE INDEX blocks_expires_at ON blocks (expires_at);
@@ -100,7 +101,20 @@ CREATE TABLE block_tasks (
     task_id BYTEA NOT NULL,
     PRIMARY KEY (link, task)
 );
-CREATE INDEX block_tasks_task_id ON block_tasks (task_id);
+CREATE INDEX block_tasks_task_id ON block_tasks (task_id, link);
+-- Entries whose first blocks are not all marked, and blocks whose children are not.
+CREATE TABLE killing (
+    number      BIGINT PRIMARY KEY,
+    what        BIGINT NOT NULL,
+    id          BYTEA  NOT NULL,
+    before_time BIGINT,
+    after       BYTEA  NOT NULL
+);
+CREATE TABLE dying (
+    number BIGINT NOT NULL,
+    link   BYTEA  NOT NULL,
+    PRIMARY KEY (number, link)
+);
 
 CREATE TABLE followers (
     name          TEXT   PRIMARY KEY,
