@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.verifier.postgres import database, postgres
 from tests.verifier.running import Keys, Running
+from tests.verifier.stores import empty, store
+
+__all__ = ["database", "empty", "keys", "postgres", "running", "shared", "store"]
 
 
 @pytest.fixture
