@@ -36,15 +36,16 @@ ASKED: Final = "docs/of-20-chars-/ab"
 
 @dataclass(frozen=True, slots=True)
 class Actors:
-    """The keys of an issuer and of nine holders."""
+    """The keys of an issuer and of nine holders, and the second in which they act."""
 
     root: SigningKey
     holders: tuple[SigningKey, ...]
+    now: int
 
     @classmethod
-    def new(cls) -> Actors:
+    def new(cls, now: int = NOW) -> Actors:
         holders = tuple(SigningKey.generate() for _ in range(max(DEPTHS) + 2))
-        return cls(SigningKey.generate(), holders)
+        return cls(SigningKey.generate(), holders, now)
 
     def issue(self, purpose: str = "") -> Token:
         return Token.issue(
@@ -52,7 +53,7 @@ class Actors:
             holder=self.holders[0].public_key,
             agent=AGENT,
             purpose=purpose,
-            now=NOW,
+            now=self.now,
             caveats=[Tools([TOOL]), Resources([RESOURCE])],
             max_hops=max(DEPTHS) + 1,
         )
@@ -64,7 +65,7 @@ class Actors:
             holder=self.holders[depth].public_key,
             agent=AGENT,
             purpose=purpose,
-            now=NOW,
+            now=self.now,
             caveats=[Tools([TOOL]), Resources([RESOURCE])],
         )
 
@@ -74,9 +75,9 @@ class Actors:
             token = self.attenuate(token, purpose)
         return token
 
-    def present(self, token: Token) -> str:
+    def present(self, token: Token, now: int | None = None) -> str:
         key = self.holders[len(token.chain.blocks) - 1]
-        return str(token.present(key, asked(), audience=AUDIENCE, now=NOW))
+        return str(token.present(key, asked(), audience=AUDIENCE, now=now or self.now))
 
 
 def asked() -> Request:

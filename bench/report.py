@@ -11,17 +11,25 @@ _UNKNOWN: Final = "-"
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """What the library aims at, and what this run saw of it; None if it saw nothing."""
+    """What we aim at, and what this run saw of it; None if it saw nothing.
+
+    `limit` is what may be seen at most, or with `least` at least.
+    """
 
     aim: str
     limit: float
     seen: float | None
     unit: str = ""
+    least: bool = False
 
     def verdict(self) -> str:
         if self.seen is None:
             return "not measured"
-        return "met" if self.seen <= self.limit else "not met"
+        met = self.seen >= self.limit if self.least else self.seen <= self.limit
+        return "met" if met else "not met"
+
+    def bound(self) -> str:
+        return f"at {'least' if self.least else 'most'} {self.limit:g}{self.unit}"
 
 
 def number(value: float | None, places: int = 1) -> str:
@@ -43,8 +51,5 @@ def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str
 
 
 def aims(listed: Sequence[Aim]) -> str:
-    rows = [
-        [aim.aim, f"{aim.limit:g}{aim.unit}", number(aim.seen, 2) + aim.unit, aim.verdict()]
-        for aim in listed
-    ]
-    return table("Aims", ["", "at most", "seen", ""], rows)
+    rows = [[aim.aim, aim.bound(), number(aim.seen, 2) + aim.unit, aim.verdict()] for aim in listed]
+    return table("Aims", ["", "aim", "seen", ""], rows)

@@ -83,12 +83,12 @@ def costs(sizes: Sequence[int], rounds: int) -> list[Cost]:
 
 def _loaded(entries: int) -> tuple[RevocationView, float, float]:
     key = SigningKey.generate()
-    table = _table(entries)
-    size = sum(getsizeof(getattr(table, column)) for column in IdTable.__slots__)
+    ids = table(entries)
+    size = sum(getsizeof(getattr(ids, column)) for column in IdTable.__slots__)
     place = Place.start(list_id(key.public_key))
     if entries:
         place = replace(place, seq=entries, hash=os.urandom(32))
-    whole = RevocationList.from_snapshot(Snapshot(place, NOW, Issuers({}), table))
+    whole = RevocationList.from_snapshot(Snapshot(place, NOW, Issuers({}), ids))
     update = whole.publish(key, now=NOW)
     view = RevocationView([key.public_key], floor=NoFloor())
     begun = perf_counter()
@@ -96,7 +96,8 @@ def _loaded(entries: int) -> tuple[RevocationView, float, float]:
     return view, size / max(entries, 1), perf_counter() - begun
 
 
-def _table(entries: int) -> IdTable:
+def table(entries: int) -> IdTable:
+    """So many random ids, which are never forgotten."""
     ids = bytearray()
     for prefix in range(_PREFIXES):
         # A slice for each first byte: sorting ten million at once takes a gigabyte.

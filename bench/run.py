@@ -1,4 +1,5 @@
-"""The benchmark: chaincred, libsodium alone and two peers, taking turns in one process.
+"""The benchmark: chaincred, libsodium alone and two peers, taking turns in one process; and the
+verification service, beside a bare echo, as processes of their own.
 
 Run as `python bench/run.py`; `--quick` only shows that it runs.
 """
@@ -16,7 +17,7 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench import ours, revoked
+from bench import ours, revoked, service
 from bench.peer import Peer, installed
 from bench.report import Aim, aims, number, table
 from bench.revoked import Cost
@@ -47,10 +48,11 @@ class Scale:
     rounds: int
     lists: tuple[int, ...]
     list_rounds: int
+    service: service.Scale
 
 
-FULL: Final = Scale(2000, (0, 10_000, MILLION, 10 * MILLION), 2000)
-QUICK: Final = Scale(3, (0, 1000), 3)
+FULL: Final = Scale(2000, (0, 10_000, MILLION, 10 * MILLION), 2000, service.FULL)
+QUICK: Final = Scale(3, (0, 1000), 3, service.QUICK)
 
 
 def measured(peers: Mapping[str, Peer], rounds: int) -> Medians:
@@ -134,44 +136,35 @@ def listed(costs: list[Cost]) -> str:
     )
 
 
-def judged(found: Medians, peers: Mapping[str, Peer], hop: float, costs: list[Cost]) -> str:
-    """The aims, each against the worst that was seen."""
+def judged(
+    found: Medians, peers: Mapping[str, Peer], hop: float, costs: list[Cost]
+) -> Iterator[Aim]:
+    """The aims of the library, each beside the worst that was seen."""
     cold = {depth: found[OURS, "cold", depth] for depth in ours.DEPTHS}
     warm = {depth: found[OURS, "warm", depth] for depth in ours.DEPTHS}
     million = next((cost for cost in costs if cost.entries == MILLION), None)
     largest = costs[-1]
     tenuo = next((name for name in peers if name.startswith(TENUO)), None)
-    against = {
-        depth: cold[depth] / found[tenuo, "cold", depth] if tenuo else None for depth in (3, 8)
-    }
-    return aims(
-        [
-            *(
-                Aim(f"cold decision, times its verifications, depth {depth}", 1.3, seen)
-                for depth in ours.DEPTHS
-                for seen in [cold[depth] / found[SODIUM, "all", depth]]
-            ),
-            *(
-                Aim(f"cold decision, times that of {TENUO}, depth {depth}", 1, seen)
-                for depth, seen in against.items()
-            ),
-            *(
-                Aim(f"warm decision, times one verification, depth {depth}", 1.6, seen)
-                for depth in ours.DEPTHS
-                for seen in [warm[depth] / found[SODIUM, "one", depth]]
-            ),
-            Aim("warm decision at depth 8, times that at depth 0", 1.1, warm[8] / warm[0]),
-            Aim("added by a million entries", 10, million.added if million else None, " us"),
-            Aim(f"memory at {largest.entries:,} entries, each", 20, largest.size, " bytes"),
-            Aim("a hop", 200, hop, " bytes"),
-        ]
-    )
+    for depth, seen in cold.items():
+        ratio = seen / found[SODIUM, "all", depth]
+        yield Aim(f"cold decision, times its verifications, depth {depth}", 1.3, ratio)
+    for depth in (3, 8):
+        against = cold[depth] / found[tenuo, "cold", depth] if tenuo else None
+        yield Aim(f"cold decision, times that of {TENUO}, depth {depth}", 1, against)
+    for depth, seen in warm.items():
+        ratio = seen / found[SODIUM, "one", depth]
+        yield Aim(f"warm decision, times one verification, depth {depth}", 1.6, ratio)
+    yield Aim("warm decision at depth 8, times that at depth 0", 1.1, warm[8] / warm[0])
+    yield Aim("added by a million entries", 10, million.added if million else None, " us")
+    yield Aim(f"memory at {largest.entries:,} entries, each", 20, largest.size, " bytes")
+    yield Aim("a hop", 200, hop, " bytes")
 
 
 def notes(peers: Mapping[str, Peer]) -> Iterator[str]:
     yield "What is timed as the decision"
     yield ""
     texts = {OURS: _NOTE, SODIUM: _SODIUM_NOTE, **{name: peer.NOTE for name, peer in peers.items()}}
+    texts["the service"] = service.NOTE
     yield from (f"  {name}: {text}" for name, text in texts.items())
 
 
@@ -190,7 +183,9 @@ def main() -> None:
     print(text)
     costs = revoked.costs(scale.lists, scale.list_rounds)
     print(listed(costs))
-    print(judged(found, peers, hop, costs))
+    seen = service.seen(scale.service)
+    print(*service.tables(seen), sep="\n")
+    print(aims([*judged(found, peers, hop, costs), *service.aims(seen)]))
     print(*notes(peers), sep="\n")
 
 
