@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chaincred import ChaincredError
 from chaincred_verifier import schemas, upkeep
-from chaincred_verifier.front import Observed, Straight, refused, unrouted
+from chaincred_verifier.front import Observed, Straight, faulted, refused, unrouted
 from chaincred_verifier.limits import Limited
 from chaincred_verifier.routes import (
     followers,
@@ -74,7 +74,11 @@ def create_app(settings: Settings, start: Started | None = None) -> Application:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        exception_handlers={ChaincredError: refused, HTTPException: unrouted},
+        exception_handlers={
+            ChaincredError: refused,
+            HTTPException: unrouted,
+            Exception: faulted,
+        },
     )
     for module in (*_ROUTES, page, page_revoking) if settings.page else _ROUTES:
         app.router.routes.extend(module.router.routes)

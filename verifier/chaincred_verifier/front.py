@@ -54,8 +54,7 @@ class Observed:
             found = {"kind": type(error).__name__, "where": _where(error)}
             log.error("fault", route=_route(scope), **found)  # noqa: TRY400 - not its message
             if status == _NONE:
-                fault = Refused("internal", "a fault of the service's own")
-                await problems.answer(fault)(scope, receive, seen)
+                await _fault()(scope, receive, seen)
         finally:
             service: Service = scope["app"].state.service
             route = _route(scope)
@@ -97,6 +96,15 @@ async def refused(request: Request, error: Exception) -> Response:
     address = request.client.host if request.client else ""
     log.info("refused", code=error.code, route=_route(request.scope), address=address)
     return problems.answer(error)
+
+
+async def faulted(_: Request, __: Exception) -> Response:
+    """What a fault is answered with; the framework goes on to raise it."""
+    return _fault()
+
+
+def _fault() -> Response:
+    return problems.answer(Refused("internal", "a fault of the service's own"))
 
 
 async def unrouted(request: Request, error: Exception) -> Response:

@@ -20,6 +20,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from chaincred_verifier import problems
 from chaincred_verifier.problems import Refused
 
+BODY: Final = "chaincred.body"
+"""Where a call's scope keeps its body once it is read."""
 BURST: Final = 10.0
 """Seconds of the average that may be used at once."""
 _ADDRESSES: Final = 50_000
@@ -111,9 +113,9 @@ class Limited:
 
 async def body_of(request: Request) -> bytes:
     """The body, within the limits of size and time; read once. Raises Refused."""
-    kept: bytes | None = request.scope.get(_BODY)
+    kept: bytes | None = request.scope.get(BODY)
     if kept is None:
-        kept = request.scope[_BODY] = await _read(request)
+        kept = request.scope[BODY] = await _read(request)
     return kept
 
 
@@ -275,7 +277,6 @@ class Impatient(HttpToolsProtocol):
             self._stalled = None
 
 
-_BODY: Final = "chaincred.body"
 _IS_WHOLE: Final = "chaincred.is_whole"
 """In the scope of a call: its body, once it has been read, and whether all of it has come."""
 _STREAM: Final = "/stream"

@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from chaincred_verifier import callers
 from chaincred_verifier.callers import Caller
+from chaincred_verifier.limits import BODY
 from chaincred_verifier.service import service_of
 
 
@@ -37,6 +38,7 @@ async def caller(
         "query_string": query.encode("latin-1"),
         # A proof is good for the call that it was made for: here only a session counts.
         "headers": [each for each in request.scope["headers"] if each[0] != b"authorization"],
-        "state": {"body": body},
+        "state": {},
+        BODY: body,
     }
     return await callers.authority(service_of(request), Request(scope), tool, effect)
