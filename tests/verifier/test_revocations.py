@@ -103,7 +103,7 @@ def test_asking_twice_makes_one_entry(shared: Running):
 
 def test_an_entry_is_lengthened_and_never_shortened(shared: Running):
     link = shared.keys.chain("planner")[0].token.root_id.hex()
-    until = int(time.time()) + 1000
+    until = int(time.time()) + 200_000
     first = shared.revoke(what="chain", link=link, until=until)
     longer = shared.revoke(what="chain", link=link, until=until + 1)
     assert [first.status_code, longer.status_code] == [201, 201]
@@ -182,6 +182,30 @@ def test_a_holder_gives_its_own_token_up_even_with_no_tool_left(shared: Running)
     link = worker.token.chain.links[-1].hex()
     assert own(shared, worker, what="chain", link=link).status_code == 201
     assert codes(shared, planner, worker) == ["ok", "revoked"]
+
+
+def test_an_until_that_has_passed_does_not_bring_anything_back(shared: Running):
+    now = int(time.time())
+    link = shared.keys.chain("planner")[0].token.root_id.hex()
+    assert shared.revoke(what="chain", link=link, until=1).json()["until"] >= now + 86_400
+    assert shared.revoke(what="task", task="past", until=1).json()["until"] >= now + 86_400
+
+
+def test_a_holders_entry_ends_with_its_own_token(shared: Running):
+    planner, worker = shared.keys.chain("planner", "worker")
+    answer = own(shared, planner, what="chain", token=str(worker.token), until=FOREVER)
+    assert answer.json()["until"] == planner.token.root_expires_at + 60
+
+
+def test_who_is_revoked_or_expired_makes_the_list_no_longer(shared: Running):
+    planner, worker = shared.keys.chain("planner", "worker")
+    shared.revoke(what="chain", token=str(planner.token))
+    assert own(shared, planner, what="chain", token=str(worker.token)).json()["code"] == "revoked"
+    then = int(time.time()) - 5000
+    old = Bearer.issue(shared.root_key, agent="old", purpose="", now=then, caveats=[], lifetime=60)
+    child = old.hand_over(agent="child", purpose="", now=then)
+    answer = own(shared, old, what="chain", token=str(child.token))
+    assert answer.json()["code"] == "not_yours"
 
 
 def test_a_holders_revocation_leaves_one_record_of_asking_and_one_of_the_entry(running: Running):

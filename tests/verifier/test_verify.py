@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import pytest
 
 from chaincred import Audience, Bearer, MaxEffect, Request, SigningKey, Tools
 from chaincred_verifier.problems import STATUS
-from tests.verifier.running import AUDIENCE, NAME, Running, check
+from tests.verifier.running import AUDIENCE, NAME, Keys, Running, check
 
 
 def shown(bearer: Bearer, request: Request, audience: str = AUDIENCE) -> dict[str, Any]:
@@ -149,6 +151,56 @@ def test_what_is_not_a_check_is_malformed(shared: Running, about: str):
 def test_a_body_over_the_limit_is_too_large(shared: Running):
     answer = shared.client.post("/v1/verify", content=b" " * 1_200_000)
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
+def test_a_body_of_very_many_values_is_refused_before_it_is_read(shared: Running):
+    for body in (
+        b'{"checks":[' + b",".join([b"[]"] * 366_000) + b"]}",
+        b'{"presentation":"cc1p_x","request":{"tool":"t","effect":"read","args":{"a":['
+        + b",".join([b"[]"] * 300_000)
+        + b"]}}}",
+    ):
+        answer = shared.client.post("/v1/verify", content=body)
+        assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
+        assert "commas" in answer.json()["detail"]
+
+
+def test_trailer_fields_are_no_header_fields_and_close_the_connection(shared: Running):
+    head = (
+        b"POST /v1/verify HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", shared.port), timeout=10) as peer:
+        peer.sendall(head)
+        with contextlib.suppress(ConnectionError):
+            for _ in range(200):
+                peer.sendall(b"A: b\r\n" * 1000)
+        peer.settimeout(10)
+        with contextlib.suppress(ConnectionError):
+            while peer.recv(65_536):
+                pass
+
+
+def test_a_batch_does_not_get_around_the_limit(keys: Keys):
+    with Running(keys, refused_per_second=1) as service:
+        bad = {"presentation": "cc1p_AA", "request": {"tool": "t", "effect": "read"}}
+        codes = [
+            each["code"]
+            for each in service.client.post("/v1/verify", json={"checks": [bad] * 30}).json()[
+                "results"
+            ]
+        ]
+        assert codes[0] == "malformed" and codes[-1] == "rate_limited"
+        assert service.client.get("/readyz").status_code == 429
+
+
+def test_what_names_no_trusted_root_is_refused_and_leaves_no_record(running: Running):
+    key, now = SigningKey.generate(), int(time.time())
+    foreign = Bearer.issue(key, agent="mallory", purpose="", now=now, caveats=[])
+    assert running.verify(foreign).json()["code"] == "untrusted"
+    assert [record["tool"] for record in running.read("/v1/audit").json()["records"]] == [
+        "chaincred.read"
+    ]
 
 
 def test_arguments_may_be_bytes_and_large_integers(shared: Running):

@@ -19,6 +19,7 @@ from chaincred import (
     Request,
     RevocationView,
     Token,
+    Untrusted,
     Verified,
     Verifier,
 )
@@ -83,6 +84,11 @@ class Decider:
         """
         token = Token.from_bytes(Presentation.parse(presentation).token)
         return token.chain.issuer in self._roots
+
+    def require_known(self, presentation: str) -> None:
+        """Raises Malformed or Untrusted where nothing else could come of a presentation."""
+        if not self.claims(presentation):
+            raise Untrusted("block 0 is not signed by a trusted root")
 
     async def verify(
         self,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
+from urllib.parse import unquote
 
 from starlette.datastructures import Headers
 
@@ -21,6 +23,8 @@ _PAIRS: Final = (
 )
 _EFFECTS: Final = {"GET": "read", "HEAD": "read", "OPTIONS": "read", "DELETE": "irreversible"}
 _KNOWN: Final = frozenset({"methods", "path", "tool", "resource", "effect", "audience"})
+_PLAIN: Final = re.compile(r"/(?:[A-Za-z0-9\-._~!$&'()+,=:@/]|%[0-9A-F]{2})*")
+_ENCODED: Final = re.compile("%([0-9A-F]{2})")
 _MAX_URI: Final = 8_192
 
 
@@ -112,8 +116,8 @@ class Rules:
         method, uri = _call(headers)
         path, _, query = uri.partition("?")
         # Not repaired: what the server behind the gateway makes of `..` or `//` is its own secret.
-        if not is_name(path):
-            raise Malformed("the path is not in normal form")
+        if not is_name(path) or not _is_spelled_once(path):
+            raise Malformed("the path is not in the one spelling that is allowed here")
         context = _one(headers, "chaincred-context")
         for rule in self.rules:
             if rule.fits(method, path):
@@ -122,6 +126,24 @@ class Rules:
                 task = _one(headers, "chaincred-task")
                 return rule.request(method, path, args, task, digest), rule.audience
         raise PolicyRefused("no rule for this method and path")
+
+
+def _is_spelled_once(path: str) -> bool:
+    """Whether no server can read a path as another: RFC 3986, each character in one way.
+
+    Gateways cut a path at a `#`, decode what need not be encoded, and some drop what follows a
+    `;`; whoever decodes twice would see more in an encoded `%`.
+    """
+    if not _PLAIN.fullmatch(path):
+        return False
+    encoded = bytes.fromhex("".join(_ENCODED.findall(path)))
+    if any(byte in b"%#?;" or _PLAIN.fullmatch("/" + chr(byte)) for byte in encoded):
+        return False
+    try:
+        unquote(path, errors="strict")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _call(headers: Headers) -> tuple[str, str]:

@@ -168,6 +168,7 @@ class Impatient(HttpToolsProtocol):
     """One connection, which is closed
 
     - when a request line with its headers is longer than `_MAX_HEAD` or does not come in time,
+    - when a body has trailer fields,
     - when more than `_MAX_PIPELINED` calls wait for the one before them to be answered,
     - when the peer takes nothing of its answer for as long,
     - when the service stops and the answer is a stream.
@@ -180,6 +181,7 @@ class Impatient(HttpToolsProtocol):
         self._patience: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
         self._head_size = 0
+        self._has_head = False
         self._asked: deque[RequestResponseCycle] = deque()
         """Calls that are not answered yet; the first is under way, the others wait for it."""
 
@@ -210,7 +212,18 @@ class Impatient(HttpToolsProtocol):
         if self._head_size > _MAX_HEAD:
             self._end()
 
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._has_head = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # After a chunked body: without end, and taken for the header fields that were signed for.
+        if self._has_head:
+            raise ValueError("a trailer")
+        super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
+        self._has_head = True
         self._go_on()
         self._head_size = 0
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)

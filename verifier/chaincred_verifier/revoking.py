@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from chaincred import FOREVER, ChaincredError, Entry, Malformed, PublicKey, Token
@@ -28,6 +28,8 @@ class Asked:
     what: str
     link: bytes | None = None
     token: Token | None = None
+    latest: int = FOREVER
+    """No entry of this one lasts longer (seconds)."""
 
     @classmethod
     def of(cls, said: Any) -> Asked:
@@ -53,7 +55,11 @@ class Asked:
 
     def entry(self, store: Reading, now: int, max_lifetime: int) -> Entry:
         """The entry that does it. Raises Malformed."""
-        until = self.said.get("until", self._until(store, now, max_lifetime))
+        until = self.said.get("until", 0)
+        if not is_uint(until, FOREVER):
+            raise Malformed("until is seconds below 2**32")
+        # Never sooner than what it kills can die by itself: it would come back to life.
+        until = min(max(until, self._until(store, now, max_lifetime)), self.latest)
         reason = text_in(self.said, "reason", "")
         try:
             match self.what:
@@ -73,7 +79,7 @@ class Asked:
 
     def _until(self, store: Reading, now: int, max_lifetime: int) -> int:
         if self.link is None:
-            return FOREVER
+            return now + max_lifetime + _GRACE if "until" in self.said else FOREVER
         known = trees.known_chain(store, self.link)
         # A block dies at its expiry; of one that nobody has seen, no later than the longest life
         # of a root that could be issued this moment by a clock that is ahead.
@@ -86,7 +92,7 @@ async def dry_run(service: Service, asked: Asked) -> dict[str, Any]:
 
     def look(store: Reading) -> dict[str, Any]:
         entry = asked.entry(store, now, service.settings.max_lifetime)
-        already = _held(store, asked, entry, service.settings.max_lifetime)
+        already = _held(store, asked, entry, now, service.settings.max_lifetime)
         shown, more = killing.would_kill(store, entry, now, MAX_SHOWN)
         return {"would_kill": shown, "more": more, "already": already and already["number"]}
 
@@ -100,7 +106,7 @@ async def revoke(service: Service, asked: Asked, by: str) -> tuple[dict[str, Any
     def append(writing: Writing) -> tuple[dict[str, Any], bool]:
         service.require_fit_to_sign(writing)
         entry = asked.entry(writing, writing.now, settings.max_lifetime)
-        held = _held(writing, asked, entry, settings.max_lifetime)
+        held = _held(writing, asked, entry, writing.now, settings.max_lifetime)
         if held is not None:
             return held, False
         number = published.append(
@@ -128,8 +134,21 @@ async def revoke(service: Service, asked: Asked, by: str) -> tuple[dict[str, Any
     return made, new
 
 
-async def require_own(service: Service, asked: Asked, token: Token) -> None:
-    """Raises Refused (`not_yours`) unless `token`'s holder stands above what is asked (6.2)."""
+async def own(service: Service, asked: Asked, token: Token) -> Asked:
+    """What a holder may revoke: its own block, or one below it, until its own token ends (6.2).
+
+    Raises Refused (`not_yours`), or Revoked.
+    """
+    await _require_above(service, asked, token)
+    # Of a dead token nothing lives any more: its holder could only make the list longer.
+    service.published.view.require_alive(token.footing, "")
+    expires_at = token.authority.expires_at
+    if expires_at + _GRACE <= service.clock():
+        raise Refused("not_yours", "the token of this holder has expired, and all below it")
+    return replace(asked, latest=min(expires_at + _GRACE, FOREVER))
+
+
+async def _require_above(service: Service, asked: Asked, token: Token) -> None:
     own = token.chain.links[-1]
     if asked.link is None:
         raise Refused("not_yours", "a holder revokes chains only")
@@ -174,19 +193,23 @@ def numbered(store: Reading, number: int) -> dict[str, Any]:
     return _spelled(found[0])
 
 
-def _held(store: Reading, asked: Asked, entry: Entry, max_lifetime: int) -> dict[str, Any] | None:
+def _held(
+    store: Reading, asked: Asked, entry: Entry, now: int, max_lifetime: int
+) -> dict[str, Any] | None:
     """The first entry that does already what `entry` would do."""
     # Asked again, a chain that nobody has seen would end later each time. What an entry names was
     # there when it was made, so one that lasts for the longest life from then on is enough.
     lasting = max_lifetime + _GRACE if asked.link and "until" not in asked.said else MAX_TIME
     found = store.rows(
         f"SELECT {_COLUMNS} FROM entries WHERE what = ? AND id = ? "
-        "AND (until >= ? OR until - made_at >= ?) AND coalesce(before_time, 0) >= ? "
+        "AND (until >= ? OR (until - made_at >= ? AND until > ?)) "
+        "AND coalesce(before_time, 0) >= ? "
         "ORDER BY number LIMIT 1",
         entry.what,
         entry.id,
         entry.until,
         lasting,
+        now,
         entry.before or 0,
     )
     return _spelled(found[0]) if found else None

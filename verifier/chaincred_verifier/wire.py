@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
@@ -18,18 +19,24 @@ _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _TOLD: Final = 4_096
 """Tokens whose provenance is kept in JSON: 4 KB each or so."""
 _NULL: Final = "null"
+_MAX_VALUES: Final = 16_384
+"""In one body: what a large table has, or the commas of a megabyte of prose."""
+_DIGITS: Final = re.compile(r"0|-?[1-9][0-9]{0,19}")
 _FIELDS: Final = frozenset({"tool", "resource", "effect", "args", "task", "context"})
 
 
 def json_of(body: bytes) -> Any:
     """The value that a body spells, each key once and no NaN. Raises Malformed."""
+    # Values cost a hundred times what their bytes cost, and anybody can send a body.
+    if sum(map(body.count, (b",", b"[", b"{"))) > _MAX_VALUES:
+        raise Malformed(f"more than {_MAX_VALUES} commas and opening brackets")
     try:
         return parsed(body.decode())
     except (ValueError, RecursionError) as error:
         raise Malformed("the body is not JSON as it is allowed here") from error
 
 
-def members(said: Any, needed: Collection[str], optional: Iterable[str] = ()) -> dict[str, Any]:
+def members(said: Any, needed: Collection[str], optional: Collection[str] = ()) -> dict[str, Any]:
     """An object with the members that are needed, and no other than these and the optional ones.
 
     Raises Malformed.
@@ -39,7 +46,7 @@ def members(said: Any, needed: Collection[str], optional: Iterable[str] = ()) ->
     missing = [name for name in needed if name not in said]
     if missing:
         raise Malformed(f"without {', '.join(missing)}")
-    strange = said.keys() - {*needed, *optional}
+    strange = [name for name in said if name not in needed and name not in optional]
     if strange:
         raise Malformed(f"{len(strange)} members that are not known here")
     return said
@@ -101,7 +108,7 @@ def _argument(value: Any) -> Any:
 
 
 def _integer(digits: str) -> int:
-    if len(digits) > 20 or not digits.isascii() or not digits.removeprefix("-").isdigit():
+    if not _DIGITS.fullmatch(digits):
         raise Malformed("$int is not an integer of 64 bits")
     return int(digits)
 

@@ -25,22 +25,23 @@ async def revoke(request: Request) -> Response:
     service = service_of(request)
     query = query_of(request, "dry_run")
     asked = revoking.Asked.of(wire.json_of(await body_of(request)))
-    by = await _allowed(service, request, asked)
+    asked, by = await _allowed(service, request, asked)
     if switch_in(query, "dry_run"):
         return wire.answer(await revoking.dry_run(service, asked))
     made, new = await revoking.revoke(service, asked, by)
     return wire.answer(made, 201 if new else 200)
 
 
-async def _allowed(service: Service, request: Request, asked: revoking.Asked) -> str:
-    """The name of who may revoke this: an administrator, or a holder what is its own."""
+async def _allowed(
+    service: Service, request: Request, asked: revoking.Asked
+) -> tuple[revoking.Asked, str]:
+    """What may be revoked of this, and who asks: an administrator, or a holder what is its own."""
     presentation = callers.presented(request)
     if presentation is None or service.admins.claims(presentation):
-        return (await callers.authority(service, request, TOOL, EFFECT)).agent
+        return asked, (await callers.authority(service, request, TOOL, EFFECT)).agent
     # Not an administrator's root: then it is a holder, or nobody.
     token = await callers.holder(service, request, TOOL, EFFECT, await body_of(request))
-    await revoking.require_own(service, asked, token)
-    return token.chain.blocks[-1].agent
+    return await revoking.own(service, asked, token), token.chain.blocks[-1].agent
 
 
 @router.get("/v1/revocations", openapi_extra=schemas.REVOCATIONS)

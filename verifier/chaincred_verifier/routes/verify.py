@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from chaincred import ChaincredError, Malformed
 from chaincred_verifier import callers, problems, schemas, wire
-from chaincred_verifier.limits import body_of
+from chaincred_verifier.limits import STRANGE, body_of
 from chaincred_verifier.problems import Refused
 from chaincred_verifier.queries import query_of
 from chaincred_verifier.service import Service, service_of
@@ -31,15 +31,21 @@ async def verify(request: Request) -> Response:
         checks = wire.members(said, ("checks",))["checks"]
         if not isinstance(checks, list) or not 1 <= len(checks) <= MAX_BATCH:
             raise Malformed(f"checks are 1 to {MAX_BATCH}")
-        results = [await _result(service, each) for each in checks]
+        results = [await _result(request, service, each) for each in checks]
         return wire.answer(f'{{"results":[{",".join(results)}]}}')
     return wire.answer(await _decided(service, said))
 
 
-async def _result(service: Service, said: Any) -> str:
+async def _result(request: Request, service: Service, said: Any) -> str:
+    address = request.client.host if request.client else ""
+    # Counted one by one: the answer to the batch as a whole is never a refusal.
+    if not service.refusals.allows(address):
+        return wire.spelled(problems.problem(Refused("rate_limited", "too many refused calls")))
     try:
         return await _decided(service, said)
     except ChaincredError as error:
+        if error.code in STRANGE:
+            service.refusals.count(address)
         return wire.spelled(problems.problem(error))
 
 
@@ -48,8 +54,11 @@ async def _decided(service: Service, said: Any) -> str:
     try:
         said = wire.members(said, ("presentation", "request"), ("audience",))
         audience = wire.text_in(said, "audience") if "audience" in said else None
+        presentation = wire.text_in(said, "presentation")
+        # Before the request, which costs more to read: most of what is not for here ends here.
+        service.decider.require_known(presentation)
         verified, n = await service.decider.verify(
-            wire.text_in(said, "presentation"), wire.request_of(said["request"]), audience=audience
+            presentation, wire.request_of(said["request"]), audience=audience
         )
     except ChaincredError as error:
         service.metrics.decided(error.code)
