@@ -21,8 +21,8 @@ def test_the_benchmark_runs_and_prints_its_tables(tmp_path):
         for depth in ("0", "1", "3", "8"):
             assert any(line[:2] == [what, depth] for line in lines), (what, depth)
     assert ["entries", "lookup", "us", "added", "us"] in [line[:5] for line in lines]
-    for what in (["warm", "chains"], ["cold", "chains"], ["bare", "echo"], ["revoked"], ["gzip"]):
-        assert any(line[: len(what)] == what for line in lines), what
+    for begins in (["warm", "chains"], ["cold", "chains"], ["bare", "echo"], ["revoked"], ["gzip"]):
+        assert any(line[: len(begins)] == begins for line in lines), begins
     assert ["back", "from", "0.2", "s", "of", "outage"] in [line[:6] for line in lines]
     verdicts = [line[-1] for line in lines[lines.index(["Aims"]) :] if line]
     assert {"met", "measured"} <= set(verdicts)

@@ -43,6 +43,13 @@
 #define VIEWS 1
 #endif
 
+/* ---- What else may happen, if it is defined. ----
+ *
+ * RESTORED       the publisher's store is set back to a backup, once
+ * KEEPS_ITS_LOG  and it never compacts: each of its snapshots is of the empty log
+ * THIEF          the list key is stolen; RUNNING_ONLY: the claims are about views that run on
+ */
+
 /* ---- Rules: -DWITHOUT=... takes one out, -DAND=... another. ---- */
 
 #define GREATEST_UNTIL 1        /* 2 */
@@ -321,7 +328,7 @@ inline look_at_clock() {
 #define still_fresh     (out(STALE_UPDATE)    || at + FRESH_FOR > now)
 /* ... of a snapshot ... */
 #define taken_in_past   (out(FUTURE_SNAPSHOT) || taken <= now + SKEW)
-#define taken_before    (out(TAKEN_BEFORE_HEAD) || taken <= at)
+#define taken_by_then   (out(TAKEN_BEFORE_HEAD) || taken <= at)
 /* ... and of the whole. */
 #define no_gap          (out(GAP)             || entries != NONE || seq(from) == seq(node))
 #define joins           (out(HASH_TO_HEAD)    || (entries != OTHERS && leads(from, node) && \
@@ -377,7 +384,7 @@ inline update() {
         :: !with[from] && !without[from] && from == NODES - 1 -> goto over
         od;
         if
-        :: taken_in_past && taken_before
+        :: taken_in_past && taken_by_then
         :: else -> goto over
         fi
     fi;
@@ -399,7 +406,8 @@ inline update() {
         :: else
         fi
     };
-over: skip;
+over:
+    skip;
     d_step {
         now = 0; at = 0; node = 0; from = 0; taken = 0; until = 0; entries = 0; whole = false
     }

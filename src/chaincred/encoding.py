@@ -33,6 +33,9 @@ _EXACT_FLOAT: Final = 2**53
 _INT_RANGE: Final = range(-(2**63), 2**64)
 _PLAIN: Final[frozenset[type]] = frozenset({list, bytes, str, int, bool})
 _ANY: Final[frozenset[type]] = _PLAIN | {dict, float, type(None)}
+# Not `dict | Mapping` where it is asked: that makes a type anew each time.
+_MAPS: Final = (dict, Mapping)
+_LISTS: Final = (list, tuple)
 _CONTAINERS: Final[frozenset[type]] = frozenset({list, dict})
 _ARRAY_HEADERS: Final = frozenset({*range(0x90, 0xA0), 0xDC, 0xDD})
 _UNREADABLE: Final = (
@@ -150,10 +153,10 @@ def canonical(value: Any, depth: int = 1) -> Any:
     what JSON can carry and we do not (NaN, 2**64, a lone surrogate, 17 levels), TypeError for
     other types.
     """
-    if value is None or isinstance(value, bool):
-        return value
     if isinstance(value, str):
         return _utf8(value)
+    if value is None or isinstance(value, bool):
+        return value
     if isinstance(value, int):
         if value in _INT_RANGE:
             return int(value)
@@ -166,11 +169,11 @@ def canonical(value: Any, depth: int = 1) -> Any:
         return bytes(value)
     if depth > MAX_DEPTH:
         raise Malformed(f"more than {MAX_DEPTH} levels deep")
-    if isinstance(value, dict | Mapping):
+    if isinstance(value, _MAPS):
         if not all(isinstance(key, str) for key in value):
             raise Malformed("a map key that is not a string")
         return {_utf8(key): canonical(value[key], depth + 1) for key in sorted(value)}
-    if isinstance(value, list | tuple):
+    if isinstance(value, _LISTS):
         return [canonical(element, depth + 1) for element in value]
     raise TypeError(f"{type(value).__name__} cannot be an argument")
 

@@ -55,8 +55,8 @@ def matches(pattern: str, name: str) -> bool:
     if star < 0:
         return pattern == name
     if star and star == len(pattern) - 2:
-        path = pattern[:-3]
-        return is_below(path, name) and path != name
+        # What is below it, but not what has another scheme: see `is_below`.
+        return name.startswith(pattern[:star]) and not name.startswith("/", star)
     wanted, given = pattern.split("/"), name.split("/")
     if wanted[-1] == "**":
         head = len(wanted) - 1

@@ -30,14 +30,17 @@ class Effect(IntEnum):
         """The effect called `read`, `write` or `irreversible`. Raises ValueError."""
         if isinstance(name, Effect):
             return name
-        for effect in cls:
-            if effect.label == name:
-                return effect
-        raise ValueError("an effect is read, write or irreversible")
+        effect = _NAMED.get(name) if isinstance(name, str) else None
+        if effect is None:
+            raise ValueError("an effect is read, write or irreversible")
+        return effect
 
     @property
     def label(self) -> str:
         return self.name.lower()
+
+
+_NAMED: Final = {effect.label: effect for effect in Effect}
 
 
 class Request:
@@ -74,7 +77,7 @@ class Request:
             raise Malformed("the task is not a text of 0 to 128 bytes")
         if type(context) is not bytes or len(context) not in (0, 32):
             raise Malformed("the context is not 0 or 32 bytes")
-        if not isinstance(args, Mapping | None):
+        if args is not None and not isinstance(args, Mapping):
             raise Malformed("the arguments are not a map")
         self._tool = tool
         self._effect = Effect.named(effect)

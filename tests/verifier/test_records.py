@@ -84,8 +84,8 @@ def test_trees_are_found_by_agent_task_tool_and_root(running: Running):
     assert found("tool=search") == ["two"]
     assert found(f"root_id={ids['one'][:9]}") == ["one"]
     assert found("agent=planner&tool=search") == ["two"]
-    assert found("limit=1") == ["two"]
-    last = running.read("/v1/chains").json()["chains"][0]
+    assert found("agent=planner&limit=1") == ["two"]
+    last = running.read("/v1/chains?agent=planner").json()["chains"][0]
     assert (last["nodes"], last["uses"], last["alive"], last["agent"]) == (2, 1, 2, "planner")
     assert found(f"before={last['last_used']}") == ["one"]
     assert running.read("/v1/chains?root_id=zz").json()["code"] == "malformed"

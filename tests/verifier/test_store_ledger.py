@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,6 +19,7 @@ from chaincred_verifier.ledger import Writing
 from chaincred_verifier.problems import Refused
 from chaincred_verifier.published import Published
 from tests.cast import key_of
+from tests.verifier.postgres import Postgres
 from tests.verifier.stores import LIST_ID, NOW, Store
 
 PATIENCE = 10.0
@@ -143,7 +145,7 @@ def test_of_many_that_show_one_proof_at_once_one_is_the_first(store: Store) -> N
 # Audit log (service.md 9)
 
 
-def check_log(store: Store) -> list[dict[str, object]]:
+def check_log(store: Store) -> list[dict[str, Any]]:
     """The records, if their numbers and hashes are as 9.2 says."""
     running, records = first_hash(LIST_ID), []
     rows = store.connection.rows("SELECT n, line, hash, at, what, code FROM audit ORDER BY n")
@@ -349,9 +351,8 @@ def test_a_store_that_was_set_back_is_seen(store: Store) -> None:
             follower.take(store.connection, NOW + 1)
 
 
-def test_an_entry_wakes_who_listens_once_it_is_durable(store: Store) -> None:
-    if store.is_sqlite:
-        pytest.skip("looks at the file instead")
+def test_an_entry_wakes_who_listens_once_it_is_durable(postgres: Postgres, database: str) -> None:
+    store = Store(postgres.url(database))
     with store.writing() as writing:
         published.begin(writing, KEY, fresh_for=300)
     watcher = store.connect()
@@ -360,3 +361,4 @@ def test_an_entry_wakes_who_listens_once_it_is_durable(store: Store) -> None:
         append(writing, 1)
         assert not watcher.listen(0.05)
     assert watcher.listen(PATIENCE)
+    store.close()

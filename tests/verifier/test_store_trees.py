@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,10 +14,13 @@ from chaincred import Caveat, Entry, Expires, Task, Token
 from chaincred.block import Statement
 from chaincred.chain import Chain
 from chaincred.revocation import Footing
-from chaincred_verifier import blocks, killing, published, trees
+from chaincred_verifier import blocks, killing, published, trees, upkeep
 from chaincred_verifier.ledger import Known, Writing
 from chaincred_verifier.problems import Refused
+from chaincred_verifier.service import Service
+from chaincred_verifier.settings import Settings
 from tests.cast import key_of
+from tests.verifier.running import Keys
 from tests.verifier.stores import NOW, Store
 
 KEY = key_of("list key")
@@ -417,6 +421,31 @@ def test_a_block_that_is_not_marked_yet_is_shown_as_dead(
     nodes = trees.chain(store.connection, root_id, NOW)["nodes"]
     assert [node["alive"] for node in nodes] == [False] * 3
     assert [node["revoked"]["number"] for node in nodes] == [number] * 3
+
+
+def test_the_service_marks_the_rest_by_itself(
+    store: Store, forest: Forest, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(killing, "AT_ONCE", 1)
+
+    def revoke(writing: Writing) -> int:
+        writing.saw_all([blocks.Seen(token) for token in forest.tokens])
+        entry = Entry.chain(forest.tokens[0].chain.root_id)
+        number = published.append(writing, keys.list, entry, made_by="", fresh_for=300)
+        return killing.mark_killed(writing, entry, number)
+
+    async def story() -> None:
+        settings = Settings.from_environment(keys.settings(store=store.url))
+        service = await Service.start(settings, lambda: NOW)
+        try:
+            assert await service.write(revoke) == 1
+            await upkeep.once(service)
+        finally:
+            await service.stop()
+
+    asyncio.run(story())
+    found = store.connection.rows("SELECT count(*) FROM blocks WHERE killed_by IS NOT NULL")
+    assert found == [(3,)]
 
 
 def test_what_was_rolled_back_is_written_when_it_is_seen_again(

@@ -105,10 +105,11 @@ def _log(said: str) -> str:
 
 
 def _setting(read: Callable[[str], Any], about: str, default: Any = ...) -> Any:
+    # Not shown: the URL of a store can hold a password.
     metadata = {"read": read, "about": about}
     if default is ...:
-        return field(metadata=metadata)
-    return field(default=default, metadata=metadata)
+        return field(metadata=metadata, repr=False)
+    return field(default=default, metadata=metadata, repr=False)
 
 
 # ruff: noqa: RUF009 - a field of a dataclass with its reader

@@ -71,13 +71,17 @@ class _Impatient(psycopg.Connection[Row]):
 
 
 def _within(gen: PQGen[T], seconds: float) -> Generator[Any, Any, T]:
+    """What `gen` gives, unless it has to wait for so many seconds at a time."""
     end = time.monotonic() + seconds
     try:
         wanted = next(gen)
         while True:
             # Asked again every tenth of a second, with 0 where there is nothing yet.
             ready = yield wanted
-            if not ready and time.monotonic() > end:
+            now = time.monotonic()
+            if ready:
+                end = now + seconds
+            elif now > end:
                 raise psycopg.OperationalError("no answer")
             wanted = gen.send(ready)
     except StopIteration as done:
@@ -96,6 +100,7 @@ class PostgresConnection:
 
     def rows(self, sql: str, *values: Any) -> Rows:
         try:
+            # In binary a list of a million ids comes as it is, not as twice as many digits.
             cursor = self._connection().execute(_numbered(sql), values, binary=True)
             return cursor.fetchall() if cursor.description else []
         except psycopg.Error as error:
@@ -191,7 +196,10 @@ class PostgresConnection:
 
 @lru_cache(maxsize=512)
 def _numbered(sql: str) -> bytes:
-    """With `$1`, `$2` and so on for each `?`: psycopg would read a long statement anew each time."""
+    """With `$1`, `$2` and so on for each `?`.
+
+    Kept, since psycopg reads a long statement with its own marks anew each time that it is run.
+    """
     first, *rest = sql.split("?")
     return "".join([first, *(f"${n}{part}" for n, part in enumerate(rest, 1))]).encode()
 
