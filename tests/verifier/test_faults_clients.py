@@ -144,6 +144,14 @@ class TestBody:
             raw.send(head("POST", "/v1/verify", transfer_encoding="chunked"))
             raw.sends_until_closed(b"10000\r\n" + b"x" * 65_536 + b"\r\n")
 
+    @pytest.mark.parametrize(
+        "begun", ["0\r\nx: ", "1;x=", "0\r\nx"], ids=["trailer", "extension", "name"]
+    )
+    def test_what_is_no_body_does_not_pile_up_beside_one(self, service, stays_small, begun):
+        with Raw(service.port) as raw:
+            raw.send(head("POST", "/v1/verify", transfer_encoding="chunked"), begun)
+            raw.sends_until_closed(b"x" * 100_000)
+
     def test_one_that_goes_where_none_is_read_is_cut_off(self, service, stays_small):
         with Raw(service.port) as raw:
             raw.send(head("GET", "/healthz", transfer_encoding="chunked"))
