@@ -38,7 +38,7 @@ class Scale:
 
 
 FULL: Final = Scale((16, 64), 10, 400, (10, 200), 50, 3.0, 50, 12, 1_000_000)
-QUICK: Final = Scale((4,), 1, 20, (2,), 2, 0.2, 2, 1, 1000)
+QUICK: Final = Scale((4,), 1, 20, (1,), 2, 0.2, 1, 1, 1000)
 
 
 @dataclass(frozen=True, slots=True)

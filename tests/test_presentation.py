@@ -2,14 +2,27 @@
 
 import pytest
 
-from chaincred import Malformed, Presentation
+from chaincred import Malformed, Presentation, ProofRefused
 from chaincred.encoding import from_text, pack, to_text, unpack
-from tests.cast import NOW, READ, SERVER, WORKER, workers
+from tests.cast import NOW, READ, SERVER, WORKER, shown, verifier, workers
 
 
 def test_a_presentation_comes_back_from_its_text():
     presented = workers().present(WORKER, READ, audience=SERVER, now=NOW)
     assert Presentation.parse(str(presented)) == presented
+
+
+def test_what_was_parsed_of_a_text_is_verified_like_the_text():
+    token = workers()
+    text = shown(token, WORKER)
+    parsed = Presentation.parse(text)
+    assert Presentation.of(text) == Presentation.of(parsed) == parsed
+    server = verifier()
+    assert server.verify(parsed, READ, now=NOW).token == token
+    with pytest.raises(ProofRefused) as refused:
+        server.verify(text, READ, now=NOW)
+    assert refused.value.code == "proof_replayed"
+    assert verifier().identify(parsed, READ, now=NOW) == token
 
 
 def test_discharges_have_to_be_none():

@@ -183,3 +183,8 @@ def test_an_update_has_so_many_entries_and_no_more(monkeypatch):
 
 def test_a_floor_comes_back_from_its_bytes():
     assert Floor.from_bytes(Floor(PLACE, NOW).to_bytes()) == Floor(PLACE, NOW)
+
+
+def test_an_entry_of_an_update_is_bytes():
+    with pytest.raises(ListRefused):
+        Update.from_bytes(pack([b"", 0, [7], b""]))

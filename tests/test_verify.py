@@ -348,3 +348,37 @@ def test_a_root_that_signs_a_holder_of_small_order_lets_nobody_in():
     body = weak.body.replace(bytes(MALLORY.public_key), bytes([1]) + bytes(31))
     with pytest.raises(Malformed):
         Token.from_wire([[body, weak.signature]])
+
+
+def test_a_session_is_asked_again_for_each_request_without_a_proof():
+    check = verifier()
+    admitted = check.verify(shown(workers([Tools(["read_file"])]), WORKER), READ, now=NOW)
+    again = check.recheck(admitted, READ, now=NOW + 1)
+    assert (again.token, again.request) == (admitted.token, READ)
+    with pytest.raises(CaveatRefused):
+        check.recheck(admitted, WRITE, now=NOW + 1)
+
+
+def test_a_session_dies_with_its_chain():
+    token = workers()
+    admitted = verifier().verify(shown(token, WORKER), READ, now=NOW)
+    with pytest.raises(Revoked):
+        verifier(Entry.chain(token.root_id)).recheck(admitted, READ, now=NOW)
+    with pytest.raises(TypeError):
+        verifier().recheck(admitted, READ, now=1.5)
+
+
+def test_a_holder_is_known_by_its_proof_whatever_its_chain_forbids():
+    token = workers([Tools(["read_file"])])
+    check = verifier(Entry.chain(token.root_id))
+    presentation = shown(token, WORKER, WRITE)
+    assert check.identify(presentation, WRITE, now=NOW) == token
+    with pytest.raises(ProofRefused, match="seen before"):
+        check.identify(presentation, WRITE, now=NOW)
+
+
+def test_nobody_else_is_taken_for_a_holder():
+    with pytest.raises(ProofRefused):
+        verifier().identify(shown(workers(), WORKER), WRITE, now=NOW)
+    with pytest.raises(Untrusted):
+        verifier(roots={}).identify(shown(workers(), WORKER), READ, now=NOW)

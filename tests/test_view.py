@@ -274,3 +274,9 @@ def test_revoking_anything_a_chain_stands_on_ends_it(entry):
 def test_revoking_something_else_leaves_a_chain_alive(entry):
     view(entry).require_alive(TOKEN.footing, "t1")
     view(entry).require_alive(TOKEN.footing, "")
+
+
+def test_a_view_that_holds_nothing_yet_is_not_taken_for_none():
+    empty = RevocationView([LIST_KEY.public_key], floor=NoFloor())
+    assert empty.head is None
+    assert len(empty) == 0 and bool(empty)

@@ -35,6 +35,11 @@ class Presentation:
         # A value has one spelling, so the token is what comes before the proof and the empty array.
         return cls(data[1 : -1 - len(pack(raw[1]))], Proof.from_wire(raw[1]))
 
+    @classmethod
+    def of(cls, said: str | Presentation) -> Presentation:
+        """What a `cc1p_` text spells, or what was parsed of one before. Raises Malformed."""
+        return said if isinstance(said, Presentation) else cls.parse(said)
+
     def __str__(self) -> str:
         # Spliced, like the request into a proof: the token's bytes go out as they came in.
         return to_text(PREFIX, b"\x93" + self.token + pack(self.proof.to_wire()) + b"\x90")

@@ -141,16 +141,16 @@ class Verifier:
         self._policy = policy
         self._remembered = RememberedChains(remember)
 
-    def verify(self, presentation: str, request: Request, *, now: int) -> Verified:
+    def verify(self, presentation: str | Presentation, request: Request, *, now: int) -> Verified:
         """What is admitted, with its provenance. Raises Malformed, or the Denied of a step.
 
-        `presentation` is a `cc1p_` text, `request` what the server is about to do, `now` the
-        time in whole seconds.
+        `presentation` is a `cc1p_` text, or what was parsed of one; `request` what the server is
+        about to do, `now` the time in whole seconds.
         """
         require_seconds(now)
 
         # 1. malformed
-        presented = Presentation.parse(presentation)
+        presented = Presentation.of(presentation)
         proof = presented.proof
         known = self._remembered.token(presented.token)
         token = known or Token.from_bytes(presented.token)
@@ -177,14 +177,14 @@ class Verifier:
         require_seconds(now)
         return self._admitted(verified.token, request, now)
 
-    def identify(self, presentation: str, request: Request, *, now: int) -> Token:
+    def identify(self, presentation: str | Presentation, request: Request, *, now: int) -> Token:
         """The token whose holder made `request`, by steps 1 to 3. It says nothing of what it may.
 
         For what every holder may do with its own chain, as to revoke it. Raises Malformed, or the
         Denied of a step.
         """
         require_seconds(now)
-        presented = Presentation.parse(presentation)
+        presented = Presentation.of(presentation)
         token = Token.from_bytes(presented.token)
         token.chain.check_signatures(self._roots)
         self._check_proof(token, presented.proof, request, now)

@@ -267,3 +267,22 @@ def test_a_missing_extra_is_told_from_a_missing_part(monkeypatch, missing, raise
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(raised, match=words):
         runpy.run_path(str(Path(chaincred.cli.__file__)))
+
+
+@pytest.mark.parametrize("missing", ["fastapi", "uvicorn"])
+def test_a_command_of_the_service_says_which_extra_it_needs(monkeypatch, missing):
+    for name in [each for each in sys.modules if each.startswith("chaincred_verifier")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, missing, None)
+    result = typed("serve")
+    assert result.exit_code == 2
+    assert "pip install 'chaincred[verifier]'" in result.stderr
+
+
+def test_a_part_of_the_service_that_is_missing_is_no_missing_extra(monkeypatch):
+    monkeypatch.delitem(sys.modules, "chaincred_verifier.serve", raising=False)
+    monkeypatch.setitem(sys.modules, "chaincred_verifier.serve", None)
+    from chaincred.cli.app import Program
+
+    with pytest.raises(ModuleNotFoundError, match="chaincred_verifier"):
+        Program("chaincred").get_command(None, "serve")

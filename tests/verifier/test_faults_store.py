@@ -235,6 +235,7 @@ def test_a_floor_that_cannot_be_kept_admits_nobody_on_the_list_that_it_would_be_
     floors, away = keys.folder / "floors", keys.folder / "away"
     floors.mkdir()
     with Running(keys, floor=floors / "floor", workers=2) as service:
+        until(lambda: service.log().count('"started"') == 2)
         floors.rename(away)
         until(lambda: service.revoke(what="chain", link=link(worker)).status_code == 201)
         assert {code(service, each) for each in (worker, planner) * 5} <= {"unavailable", "stale"}

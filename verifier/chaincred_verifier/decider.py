@@ -8,6 +8,7 @@ decision durable. A replay is refused whatever later steps said, as the order of
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from chaincred import (
@@ -30,6 +31,8 @@ from chaincred_verifier.writer import Settled, Settling, Writer
 
 _TRIES: Final = 20
 """Revocations that may overtake one decision before it is given up."""
+_TOKENS: Final = 1_024
+"""Tokens of which it is remembered whom they name: 1 KB each or so, 8 at most."""
 _UNSIGNED: Final = frozenset({"malformed", "untrusted", "broken_chain"})
 """Codes of step 1 and 2: nothing that such a chain says is written down."""
 
@@ -68,6 +71,8 @@ class Decider:
         self._writer = writer
         self._clock = clock
         self._caught_up = caught_up
+        # An agent shows one token again and again, and reading it costs as much as deciding.
+        self._issuer = lru_cache(_TOKENS)(issuer_of)
         self.name = audiences[0]
 
     def verifier(self, audience: str | None) -> Verifier:
@@ -77,22 +82,23 @@ class Decider:
             raise Malformed("not an audience that is decided for here")
         return found
 
-    def claims(self, presentation: str) -> bool:
+    def claims(self, presentation: str | Presentation) -> bool:
         """Whether a presentation names one of the roots that are trusted here; not more.
 
         Raises Malformed.
         """
-        token = Token.from_bytes(Presentation.parse(presentation).token)
-        return token.chain.issuer in self._roots
+        return self._issuer(Presentation.of(presentation).token) in self._roots
 
-    def require_known(self, presentation: str) -> None:
-        """Raises Malformed or Untrusted where nothing else could come of a presentation."""
-        if not self.claims(presentation):
+    def parsed(self, presentation: str) -> Presentation:
+        """The presentation. Raises Malformed or Untrusted where nothing else could come of it."""
+        parsed = Presentation.parse(presentation)
+        if not self.claims(parsed):
             raise Untrusted("block 0 is not signed by a trusted root")
+        return parsed
 
     async def verify(
         self,
-        presentation: str,
+        presentation: str | Presentation,
         request: Request,
         *,
         audience: str | None = None,
@@ -133,7 +139,7 @@ class Decider:
     async def _settled(
         self,
         decide: Callable[[int], Verified | Token],
-        presentation: str,
+        presentation: str | Presentation,
         request: Request,
         audience: str | None,
         members: Mapping[str, Any],
@@ -176,7 +182,10 @@ class Decider:
         raise Unavailable("the list changes faster than decisions are made")
 
     def _known(
-        self, outcome: Verified | Token | ChaincredError, presentation: str, checks_list: bool
+        self,
+        outcome: Verified | Token | ChaincredError,
+        presentation: str | Presentation,
+        checks_list: bool,
     ) -> tuple[Token | None, int | None]:
         """The token, if its chain is rightly signed, and the list's number that was asked."""
         if isinstance(outcome, Verified):
@@ -185,10 +194,15 @@ class Decider:
             return outcome, None
         if outcome.code in _UNSIGNED:
             return None, None
-        token = Token.from_bytes(Presentation.parse(presentation).token)
+        token = Token.from_bytes(Presentation.of(presentation).token)
         view = self._roots[token.chain.issuer]
         seq = view.seq if checks_list and isinstance(view, RevocationView) else None
         return token, seq
+
+
+def issuer_of(token: bytes) -> PublicKey:
+    """The root that a packed token names. Raises Malformed."""
+    return Token.from_bytes(token).chain.issuer
 
 
 def asked(request: Request) -> dict[str, Any]:

@@ -205,10 +205,10 @@ class Impatient(HttpToolsProtocol):
         # From the first byte of a head on; an idle connection is closed by keep-alive.
         if self._patience is None and not self._asked:
             self._wait()
-        if not (self._asked and self._asked[-1].more_body):
-            self._head_size += len(data)
+        self._head_size += len(data)
         super().data_received(data)
-        # What follows an answer that did not wait for its body counts as well.
+        # What is beside a body, as the names of its chunks, counts as well; and so does a body
+        # that its answer did not wait for.
         if self._head_size > _MAX_HEAD:
             self._end()
 
@@ -232,6 +232,11 @@ class Impatient(HttpToolsProtocol):
             raise ValueError("more than a connection may ask for")
         super().on_headers_complete()
         self._asked.append(self.cycle)
+
+    def on_body(self, body: bytes) -> None:
+        if self._asked:
+            self._head_size = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         self.scope[_IS_WHOLE] = True  # type: ignore[typeddict-unknown-key] # a word of ours

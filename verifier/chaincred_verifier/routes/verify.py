@@ -54,9 +54,8 @@ async def _decided(service: Service, said: Any) -> str:
     try:
         said = wire.members(said, ("presentation", "request"), ("audience",))
         audience = wire.text_in(said, "audience") if "audience" in said else None
-        presentation = wire.text_in(said, "presentation")
         # Before the request, which costs more to read: most of what is not for here ends here.
-        service.decider.require_known(presentation)
+        presentation = service.decider.parsed(wire.text_in(said, "presentation"))
         verified, n = await service.decider.verify(
             presentation, wire.request_of(said["request"]), audience=audience
         )
