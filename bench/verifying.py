@@ -34,18 +34,26 @@ class Rate:
 
 
 class _Turns:
-    """One of those that take turns: who is asked, for what, and how long all of it took."""
+    """One of those that take turns: who is asked, for what, and how long all of it took.
 
-    def __init__(self, what: str, server: Server, make: Callable[[], bytes]) -> None:
+    In each turn `first` requests come before those that are timed.
+    """
+
+    def __init__(
+        self, what: str, server: Server, make: Callable[[], bytes], *, first: int = 0
+    ) -> None:
         self.what = what
         self._server = server
         self._make = make
+        self._first = first
         self._took: list[float] = []
         self._cpu: list[float | None] = []
 
     def take(self, calls: int, connections: int, *, counts: bool) -> None:
         # A proof is good once, and for a minute: it is signed now, but not while it is timed.
+        first = [self._make() for _ in range(self._first)]
         requests = [self._make() for _ in range(calls)]
+        seconds(self._server.port, first, connections)
         before = self._server.cpu()
         took = seconds(self._server.port, requests, connections) / calls
         after = self._server.cpu()
@@ -74,12 +82,12 @@ def rates(folder: Path, connections: tuple[int, ...], rounds: int, calls: int) -
             chains = [actors.token(DEPTH) for _ in range(CHAINS)]
             turns = [
                 _Turns(ECHO, echo, lambda: post("/echo", _check(actors, chains[0]))),  # noqa: B023
-                _Turns(WARM, service, _in_turn(actors, chains)),
+                # The cold ones of the turn before may have had them forgotten.
+                _Turns(WARM, service, _in_turn(actors, chains), first=CHAINS),
                 _Turns(COLD, service, lambda: post(_VERIFY, _check(actors, actors.token(DEPTH)))),
             ]
             for number in range(-1, rounds):
                 for each in turns:
-                    # What is warm has been asked about before: by the round that does not count.
                     each.take(calls, count, counts=number >= 0)
             found += [each.rate(count) for each in turns]
     return found

@@ -261,12 +261,12 @@ def _chance() -> Random:
 
 @pytest.mark.parametrize("times", [100, pytest.param(1000, marks=pytest.mark.long)])
 def test_a_power_cut_loses_nothing_that_was_answered(tmp_path, keys, times):
-    most = 0
+    answered = 0
     for told, found in islice(cuts(tmp_path, keys, _chance()), times):
         assert found == []
-        most = max(most, len(told.entries))
+        answered += len(told.entries) + len(told.proofs)
     # Otherwise there was nothing to lose.
-    assert most > 50
+    assert answered > times
 
 
 def test_the_same_cuts_take_back_what_was_not_synced_at_each_commit(tmp_path, keys):
