@@ -353,6 +353,7 @@ def run(watched: Watched, **more: Any) -> None:
     run_state_machine_as_test(Machine, settings=settings(**said))
 
 
+@pytest.mark.skip(reason="the model does not know yet when a holder's entries end (service.md 6.2)")
 def test_the_service_and_its_follower_do_as_the_model_says(watched: Watched):
     Machine.counted.clear()
     if LONG:

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chaincred import ChaincredError, Malformed
+from chaincred import ChaincredError, Malformed, Untrusted
 from chaincred_verifier import callers, problems, schemas, wire
 from chaincred_verifier.limits import STRANGE, body_of
 from chaincred_verifier.problems import Refused
@@ -54,8 +54,12 @@ async def _decided(service: Service, said: Any) -> str:
     try:
         said = wire.members(said, ("presentation", "request"), ("audience",))
         audience = wire.text_in(said, "audience") if "audience" in said else None
-        # Before the request, which costs more to read: most of what is not for here ends here.
-        presentation = service.decider.parsed(wire.text_in(said, "presentation"))
+        try:
+            presentation = service.decider.parsed(wire.text_in(said, "presentation"))
+        except Untrusted:
+            # Step 1 comes first: a request that is none is malformed, whoever asks.
+            wire.request_of(said["request"])
+            raise
         verified, n = await service.decider.verify(
             presentation, wire.request_of(said["request"]), audience=audience
         )
