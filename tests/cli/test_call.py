@@ -1,10 +1,9 @@
 """`chaincred call`, against a real service, and against parties that answer badly."""
 
+import contextlib
 import json
 import shlex
-import socket
 import subprocess
-import threading
 import time
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from chaincred import MaxEffect
 from chaincred.cli import call as module
 from chaincred.files import write_secret
+from tests.answering import answering
 from tests.cli.terminal import ok, ran, refused, typed
 from tests.verifier.running import NAME, Keys, Running
 
@@ -36,21 +36,11 @@ def desk(service, monkeypatch):
 
 @pytest.fixture
 def party():
-    """Answers one call with bytes, and gives them the URL to be called at."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        threads = []
+    """Answers calls with bytes, and gives the URL to be called at."""
+    with contextlib.ExitStack() as parties:
 
         def answers(data):
-            def serve():
-                for _ in range(3):
-                    peer, _ = server.accept()
-                    with peer:
-                        peer.recv(65_536)
-                        peer.sendall(data)
-
-            threads.append(threading.Thread(target=serve, daemon=True))
-            threads[-1].start()
-            return f"http://127.0.0.1:{server.getsockname()[1]}/v1/list"
+            return f"http://127.0.0.1:{parties.enter_context(answering(data))}/v1/list"
 
         yield answers
 

@@ -4,10 +4,8 @@ import json
 import os
 import resource
 import shutil
-import socket
 import sqlite3
 import subprocess
-import threading
 import time
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -21,6 +19,7 @@ from chaincred.encoding import pack
 from chaincred.files import read_key, write_key
 from chaincred.revocation import Floor, Place
 from chaincred_verifier.store.migrations import steps
+from tests.answering import answering
 from tests.verifier.certificates import certificate
 from tests.verifier.operated import chaincred
 from tests.verifier.running import Keys, Running, free_port
@@ -459,17 +458,8 @@ def test_a_service_that_is_not_ready_is_wrong_with_what_helps(desk):
 
 
 def test_what_answers_in_its_place_is_told(desk):
-    with socket.create_server(("127.0.0.1", int(desk.settings["CHAINCRED_PORT"]))) as server:
-        answers = [b"HTTP/1.1 200 OK\r\n\r\nhello", b"garbage\r\n\r\n", b""]
-
-        def serve():
-            for answer in answers:
-                peer, _ = server.accept()
-                with peer:
-                    peer.recv(4_096)
-                    peer.sendall(answer)
-
-        threading.Thread(target=serve, daemon=True).start()
+    answers = [b"HTTP/1.1 200 OK\r\n\r\nhello", b"garbage\r\n\r\n", b""]
+    with answering(*answers, port=int(desk.settings["CHAINCRED_PORT"])):
         for _ in answers[:2]:
             told(desk.looked(), "service", "wrong", "is another")
         told(desk.looked(), "service", "note", "none answers")
