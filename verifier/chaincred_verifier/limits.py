@@ -11,13 +11,14 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from functools import lru_cache, partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from chaincred_verifier import problems
+from chaincred_verifier.gathering import Gathering
 from chaincred_verifier.problems import Refused
 
 BODY: Final = "chaincred.body"
@@ -186,7 +187,8 @@ class Impatient(HttpToolsProtocol):
         """Calls that are not answered yet; the first is under way, the others wait for it."""
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
+        self._answers = Gathering(transport, self.loop)
+        super().connection_made(cast("asyncio.Transport", self._answers))
         if len(self.connections) > self._most:
             transport.close()
             return
@@ -202,15 +204,15 @@ class Impatient(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        # From the first byte of a head on; an idle connection is closed by keep-alive.
-        if self._patience is None and not self._asked:
-            self._wait()
         self._head_size += len(data)
         super().data_received(data)
         # What is beside a body, as the names of its chunks, counts as well; and so does a body
         # that its answer did not wait for.
         if self._head_size > _MAX_HEAD:
             self._end()
+        elif self._head_size and self._patience is None and not self._asked:
+            # For a head that did not come whole; an idle connection is closed by keep-alive.
+            self._wait()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -244,6 +246,7 @@ class Impatient(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         self._asked.popleft()
+        self._answers.send()
         super().on_response_complete()
         if self.transport.is_closing():
             self._end()
