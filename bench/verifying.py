@@ -34,26 +34,18 @@ class Rate:
 
 
 class _Turns:
-    """One of those that take turns: who is asked, for what, and how long all of it took.
+    """One of those that take turns: who is asked, for what, and how long all of it took."""
 
-    In each turn `first` requests come before those that are timed.
-    """
-
-    def __init__(
-        self, what: str, server: Server, make: Callable[[], bytes], *, first: int = 0
-    ) -> None:
+    def __init__(self, what: str, server: Server, make: Callable[[], bytes]) -> None:
         self.what = what
         self._server = server
         self._make = make
-        self._first = first
         self._took: list[float] = []
         self._cpu: list[float | None] = []
 
     def take(self, calls: int, connections: int, *, counts: bool) -> None:
         # A proof is good once, and for a minute: it is signed now, but not while it is timed.
-        first = [self._make() for _ in range(self._first)]
         requests = [self._make() for _ in range(calls)]
-        seconds(self._server.port, first, connections)
         before = self._server.cpu()
         took = seconds(self._server.port, requests, connections) / calls
         after = self._server.cpu()
@@ -72,9 +64,10 @@ class _Turns:
 def rates(folder: Path, connections: tuple[int, ...], rounds: int, calls: int) -> list[Rate]:
     """The rates of warm and cold chains and of the echo, which take turns in every round."""
     actors = Actors.new(int(time.time()))
-    installation = Installation.new(folder, actors.root.public_key)
+    # A service each: chains that come only once would push the others out of what is remembered.
     with (
-        Server.service(installation.environment(), folder) as service,
+        _service(folder / "warm", actors) as warm,
+        _service(folder / "cold", actors) as cold,
         Server.echo(folder) as echo,
     ):
         found = []
@@ -82,18 +75,24 @@ def rates(folder: Path, connections: tuple[int, ...], rounds: int, calls: int) -
             chains = [actors.token(DEPTH) for _ in range(CHAINS)]
             turns = [
                 _Turns(ECHO, echo, lambda: post("/echo", _check(actors, chains[0]))),  # noqa: B023
-                # The cold ones of the turn before may have had them forgotten.
-                _Turns(WARM, service, _in_turn(actors, chains), first=CHAINS),
-                _Turns(COLD, service, lambda: post(_VERIFY, _check(actors, actors.token(DEPTH)))),
+                _Turns(WARM, warm, _in_turn(actors, chains)),
+                _Turns(COLD, cold, lambda: post(_VERIFY, _check(actors, actors.token(DEPTH)))),
             ]
             for number in range(-1, rounds):
                 for each in turns:
+                    # What is warm has been asked about before: by the round that does not count.
                     each.take(calls, count, counts=number >= 0)
             found += [each.rate(count) for each in turns]
     return found
 
 
 _VERIFY: Final = "/v1/verify"
+
+
+def _service(folder: Path, actors: Actors) -> Server:
+    folder.mkdir()
+    installation = Installation.new(folder, actors.root.public_key)
+    return Server.service(installation.environment(), folder)
 
 
 def _in_turn(actors: Actors, chains: list[Token]) -> Callable[[], bytes]:
