@@ -3,7 +3,9 @@
 import os
 import stat
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from random import sample
 
 import pytest
 
@@ -19,6 +21,7 @@ from chaincred.files import (
     write_public_key,
     write_secret,
 )
+from chaincred.revocation import Floor, Place
 from tests.cast import ROOT
 
 
@@ -153,12 +156,37 @@ def test_a_file_that_is_replaced_stays_as_open_as_it_was(path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
+def floor_at(seq, issued_at, name=b"list"):
+    return Floor(Place(name.ljust(16, b"."), seq, bytes(32)), issued_at).to_bytes()
+
+
 def test_a_floor_is_what_was_saved_last(path):
     floor = FileFloor(path)
     assert floor.load() is None
-    floor.save(b"one")
-    floor.save(b"two")
-    assert FileFloor(path).load() == b"two"
+    for saved in (floor_at(1, 1), floor_at(1, 2), floor_at(2, 2), floor_at(2, 2)):
+        floor.save(saved)
+        assert FileFloor(path).load() == saved
+
+
+def test_a_floor_that_views_share_never_goes_back(path):
+    FileFloor(path).save(floor_at(5, 50))
+    for earlier in (floor_at(4, 50), floor_at(5, 49), floor_at(4, 60), floor_at(6, 40)):
+        FileFloor(path).save(earlier)
+        assert FileFloor(path).load() == floor_at(5, 50)
+
+
+def test_of_views_that_save_at_once_the_latest_stays(path):
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda n: FileFloor(path).save(floor_at(n, n)), sample(range(200), 200)))
+    assert FileFloor(path).load() == floor_at(199, 199)
+
+
+@pytest.mark.parametrize("held", [b"", b"garbage", floor_at(0, 0, b"other")])
+def test_what_is_no_floor_of_this_list_is_not_written_over(path, held):
+    path.write_bytes(held)
+    with pytest.raises(FileRefused, match="floor"):
+        FileFloor(path).save(floor_at(1, 1))
+    assert path.read_bytes() == held
 
 
 def test_a_device_is_not_replaced_by_a_file(tmp_path):

@@ -9,12 +9,14 @@ import contextlib
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from chaincred.encoding import from_text, to_text
-from chaincred.errors import FileRefused, Malformed
+from chaincred.errors import FileRefused, ListRefused, Malformed
 from chaincred.keys import KEY_SIZE, PublicKey, SigningKey
+from chaincred.revocation import Floor
 
 KEY_PREFIX: Final = "cc1k_"
 """Begins every key file, so that scanners for leaked secrets can find one."""
@@ -107,8 +109,32 @@ def write_file(path: Path, data: bytes) -> None:
         raise FileRefused(f"{path}: {error.strerror}") from error
 
 
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keeps others that ask the same out of `path` meanwhile. Raises FileRefused.
+
+    The lock is a file beside it, which stays: `path` itself is replaced as a whole.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        raise FileRefused(f"{path}: files cannot be locked on this system") from None
+    try:
+        fd = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise FileRefused(f"{path}.lock: {error.strerror}") from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
 class FileFloor:
-    """The floor of a revocation view, in a file of its own. Raises FileRefused."""
+    """The floor of a revocation view, in a file (specs/revocation.md 5). Raises FileRefused.
+
+    Views of one list, also in several processes, may share it: it never goes back.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -123,7 +149,23 @@ class FileFloor:
             raise
 
     def save(self, floor: bytes) -> None:
-        write_file(self._path, floor)
+        # Where files cannot be locked, of two views at once the earlier may still be the last.
+        with locked(self._path) if os.name == "posix" else contextlib.nullcontext():
+            # A view that was slower than another one would forget what that one relies on.
+            if not self._holds_later(Floor.from_bytes(floor)):
+                write_file(self._path, floor)
+
+    def _holds_later(self, floor: Floor) -> bool:
+        saved = self.load()
+        try:
+            held = None if saved is None else Floor.from_bytes(saved)
+        except ListRefused as error:
+            raise FileRefused(f"{self._path}: not a floor") from error
+        if held is None:
+            return False
+        if held.place.list_id != floor.place.list_id:
+            raise FileRefused(f"{self._path}: the floor of another list")
+        return held.place.seq > floor.place.seq or held.issued_at > floor.issued_at
 
 
 def _write_new(path: Path, text: str, mode: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,29 +11,8 @@ import click
 from chaincred import PublicKey, RevocationList, SigningKey
 from chaincred.cli.output import STDIO
 from chaincred.errors import FileRefused
-from chaincred.files import read_file, write_file
+from chaincred.files import locked, read_file, write_file
 from chaincred.revocation import MAX_UPDATE, Head, Signed, Update
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Keeps others that ask the same out of `path` meanwhile.
-
-    The lock is a file beside it, which stays: `path` itself is replaced as a whole.
-    """
-    try:
-        import fcntl
-    except ImportError:
-        raise FileRefused(f"{path}: files cannot be locked on this system") from None
-    try:
-        fd = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise FileRefused(f"{path}.lock: {error.strerror}") from error
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(fd)
 
 
 class ListFile:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -25,7 +24,6 @@ from chaincred import (
 from chaincred.cli import tree
 from chaincred.cli.asking import asking, request_of
 from chaincred.cli.clock import now_option
-from chaincred.cli.listfile import locked
 from chaincred.cli.output import answer, failure_json, painted, plain
 from chaincred.cli.params import (
     Bytes,
@@ -191,11 +189,8 @@ def _view(
     floor: Path,
     floor_in: Callable[[Path], FloorStore],
 ) -> RevocationView:
-    store = floor_in(floor)
-    # Of two at once, the one with the older list must not write its floor last.
-    with nullcontext() if isinstance(store, _ReadOnlyFloor) else locked(floor):
-        view = RevocationView(keys, floor=store, list_id=list_id)
-        view.update(read_bytes(path, MAX_UPDATE), now=now)
+    view = RevocationView(keys, floor=floor_in(floor), list_id=list_id)
+    view.update(read_bytes(path, MAX_UPDATE), now=now)
     return view
 
 

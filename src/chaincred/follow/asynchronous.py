@@ -36,7 +36,7 @@ class AsyncFollower:
     list is known only once it has come. `tls` replaces the system's trust in certificates; `clock`
     gives the seconds since 1970. Raises TypeError or ValueError.
 
-    The floor is the view's own (`FileFloor`, a file for each process). Use it with `async with`,
+    The floor is the view's own (`FileFloor`). Use it with `async with`,
     or `start` and `stop`.
     """
 
