@@ -295,7 +295,7 @@ def test_a_refusal_names_each_caveat_that_forbids():
         ({"max_lifetime": "1"}, ValueError),
         ({"remember": -1}, ValueError),
     ],
-    ids=str,
+    ids=["no list", "a key as text", "a lifetime as text", "less than nothing"],
 )
 def test_a_slip_in_the_set_up_shows_at_once(change, slip):
     with pytest.raises(slip):
