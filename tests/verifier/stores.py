@@ -9,6 +9,8 @@ from typing import Final
 
 import pytest
 
+from chaincred import SigningKey
+from chaincred_verifier.compacting import Found
 from chaincred_verifier.ledger import Known, Writing
 from chaincred_verifier.store import Connection, connector, migrate
 
@@ -68,6 +70,13 @@ class Store:
     def close(self) -> None:
         for each in self._made:
             each.close()
+
+
+def compact(writing: Writing, key: SigningKey, *, now: int, keep: int) -> int:
+    """Compacts the list within one transaction, and gives the snapshot's number."""
+    compacted = Found.read(writing).compacted(key, (key.public_key,), now)
+    assert compacted.put(writing, keep=keep)
+    return compacted.place.seq
 
 
 _TABLES: Final = (

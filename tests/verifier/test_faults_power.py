@@ -20,6 +20,7 @@ from chaincred.audit import first_hash, next_hash
 from chaincred.revocation import Place
 from chaincred_verifier import published
 from chaincred_verifier.audit_log import Record
+from chaincred_verifier.compacting import Found
 from chaincred_verifier.ledger import Known, Writing
 from chaincred_verifier.problems import Unavailable
 from chaincred_verifier.published import Published
@@ -120,8 +121,11 @@ class Life:
                 with self._writing(connection) as writing:
                     published.beat(writing, self.key, every=1, fresh_for=FRESH_FOR)
             case "compact":
+                with connection.reading():
+                    found = Found.read(connection)
+                compacted = found.compacted(self.key, (self.key.public_key,), self.now)
                 with self._writing(connection) as writing:
-                    published.compact(writing, self.key, now=self.now, keep=1000)
+                    compacted.put(writing, keep=1000)
 
     def _revoke(self, connection: Connection) -> None:
         entry = Entry.chain(self.chance.randbytes(32), reason="power " * self.chance.randrange(30))

@@ -8,8 +8,8 @@ import pytest
 
 from chaincred import Entry, NoFloor, RevocationView
 from chaincred.revocation import Head, Signed, Snapshot, Update
-from chaincred_verifier import published
 from tests.attacks.cast import NOW
+from tests.verifier.stores import compact
 from tests.verifier.vector_services import LIST_KEY, Served
 
 
@@ -18,7 +18,7 @@ def test_a_snapshot_is_not_later_than_the_head_it_travels_with(tmp_path: Path, l
     with Served(tmp_path, heartbeat=4.9) as served:
         served.revoke([Entry.task("t").to_bytes().hex()])
         served.now = NOW + later
-        served.write(lambda writing: published.compact(writing, LIST_KEY, now=writing.now, keep=10))
+        served.write(lambda writing: compact(writing, LIST_KEY, now=writing.now, keep=10))
         data = served.get("/v1/list").content
     update = Update.from_bytes(data)
     head = Head.from_body(Signed.from_bytes(update.head).body)

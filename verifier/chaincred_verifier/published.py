@@ -23,9 +23,9 @@ from chaincred import (
     SigningKey,
 )
 from chaincred.encoding import pack
-from chaincred.errors import FileRefused, ListRefused
+from chaincred.errors import FileRefused
 from chaincred.keys import Context
-from chaincred.revocation import Floor, Head, Place, Signed, Snapshot, Update, list_id
+from chaincred.revocation import Floor, Head, Place, Signed, Update, list_id
 from chaincred.view import FloorStore
 from chaincred_verifier.ledger import Writing
 from chaincred_verifier.problems import Refused, Unavailable
@@ -65,7 +65,8 @@ def state(store: Reading) -> State | None:
     return State(place, bytes(head), issued_at, fresh_until, oldest)
 
 
-def _held(store: Reading) -> State:
+def held_state(store: Reading) -> State:
+    """The state of the list. Raises Unavailable before it is begun."""
     found = state(store)
     if found is None:
         raise Unavailable("the list is not begun")
@@ -90,13 +91,13 @@ def begin(writing: Writing, key: SigningKey, *, fresh_for: int) -> State:
         head.fresh_until,
         0,
     )
-    _keep_snapshot(writing, begun.base, key)
-    return _held(writing)
+    keep_snapshot(writing, 0, begun.base.taken_at, begun.base.sign(key))
+    return held_state(writing)
 
 
 def append(writing: Writing, key: SigningKey, entry: Entry, *, made_by: str, fresh_for: int) -> int:
     """Appends an entry and signs the head that has it. Gives its number."""
-    held = _held(writing)
+    held = held_state(writing)
     packed = entry.to_bytes()
     place = held.place.after(packed)
     writing.rows(
@@ -121,7 +122,7 @@ def append(writing: Writing, key: SigningKey, entry: Entry, *, made_by: str, fre
 
 def beat(writing: Writing, key: SigningKey, *, every: float, fresh_for: int) -> bool:
     """Signs a new head if the last one is `every` seconds old. Whether it did."""
-    held = _held(writing)
+    held = held_state(writing)
     # Of several services whose heartbeats fall together, the first one signs.
     if writing.now < held.issued_at + every:
         return False
@@ -143,35 +144,15 @@ def _sign(writing: Writing, key: SigningKey, held: State, place: Place, fresh_fo
     )
 
 
-def _keep_snapshot(writing: Writing, snapshot: Snapshot, key: SigningKey) -> None:
+def keep_snapshot(writing: Writing, seq: int, taken_at: int, signed: bytes) -> None:
+    """Puts a signed snapshot in the place of the one before."""
     writing.rows("DELETE FROM list_snapshot")
     writing.rows(
         "INSERT INTO list_snapshot (id, seq, taken_at, signed) VALUES (1, ?, ?, ?)",
-        snapshot.place.seq,
-        snapshot.taken_at,
-        snapshot.sign(key),
+        seq,
+        taken_at,
+        signed,
     )
-
-
-def compact(writing: Writing, key: SigningKey, *, now: int, keep: int) -> int:
-    """Takes a new snapshot, without what has died, and gives its number.
-
-    The last `keep` entries stay for deltas, and so do entries that live, for who asks about them.
-    """
-    held = _held(writing)
-    ((seq, signed),) = writing.rows("SELECT seq, signed FROM list_snapshot")
-    base = Snapshot.from_body(Signed.from_bytes(bytes(signed)).body)
-    after = writing.rows("SELECT packed FROM entries WHERE number > ? ORDER BY number", seq)
-    whole = RevocationList(
-        base, tuple(Entry.from_bytes(bytes(each)) for (each,) in after), held.place
-    )
-    # Not later than the head that it travels with until the next one is signed.
-    compacted = whole.compact(min(now, held.issued_at))
-    _keep_snapshot(writing, compacted.base, key)
-    oldest = max(held.oldest, held.place.seq - keep)
-    writing.rows("DELETE FROM entries WHERE number <= ? AND until < ?", oldest, now - 3600)
-    writing.rows("UPDATE list_state SET oldest = ?", oldest)
-    return compacted.place.seq
 
 
 def delta(store: Reading, since: int) -> bytes:
@@ -179,7 +160,7 @@ def delta(store: Reading, since: int) -> bytes:
 
     Raises Refused: `not_found` for what is ahead, `gone` where entries do not reach back.
     """
-    held = _held(store)
+    held = held_state(store)
     if since > held.place.seq:
         raise Refused("not_found", f"the list is at number {held.place.seq}")
     if since < held.oldest or held.place.seq - since > _MAX_DELTA:
@@ -226,6 +207,7 @@ class Published:
         self.issued_at = -1
         self._floor = floor
         self._whole: Whole | None = None
+        self._signed: tuple[int, int] | None = None
         self._latest: dict[tuple[int, int, int], asyncio.Future[bytes]] = {}
         self._changed = asyncio.Event()
         self._lock = threading.Lock()
@@ -237,7 +219,7 @@ class Published:
         Unavailable where the floor cannot be kept.
         """
         with self._lock:
-            held = _held(store)
+            held = held_state(store)
             if (held.place.seq, held.issued_at) == (self.view.seq, self.issued_at):
                 return False
             missing = held.place.seq - self.view.seq
@@ -262,7 +244,7 @@ class Published:
         saved = self._saved()
         if saved is None:
             return False
-        floor, held = saved.place, _held(store).place
+        floor, held = saved.place, held_state(store).place
         return held.seq < floor.seq or (held.seq == floor.seq and held != floor)
 
     def is_older(self, store: Reading) -> bool:
@@ -271,7 +253,7 @@ class Published:
         Raises Unavailable where the floor cannot be read.
         """
         saved = self._saved()
-        return saved is not None and _held(store).issued_at < saved.issued_at
+        return saved is not None and held_state(store).issued_at < saved.issued_at
 
     def _saved(self) -> Floor | None:
         try:
@@ -285,32 +267,27 @@ class Published:
 
         A head goes on under the service's key: what somebody else wrote must not.
         """
-        held = _held(store)
+        held = held_state(store)
         signed = Signed.from_bytes(held.head)
         if not signed.is_signed_by(Context.HEAD, self.keys):
             return False
         return Head.from_body(signed.body).place == held.place
 
-    def require_whole(self, store: Reading) -> None:
-        """Raises Unavailable unless the store's list is signed by its keys and leads to its head.
-
-        A new snapshot is signed over what is there, and who begins from it sees nothing else.
-        """
-        try:
-            RevocationList.resume(b"".join(self.whole(store)), self.keys)
-        except ListRefused as error:
-            raise Unavailable(f"the store's list is not whole: {error.code}") from error
-
     def signs_snapshot(self, store: Reading) -> bool:
         """Whether the snapshot is signed by the key in use, not by one of before."""
-        ((signed,),) = store.rows("SELECT signed FROM list_snapshot")
-        return Signed.from_bytes(bytes(signed)).is_signed_by(
-            Context.SNAPSHOT, [self.key.public_key]
-        )
+        ((seq, taken_at),) = store.rows("SELECT seq, taken_at FROM list_snapshot")
+        if (seq, taken_at) != self._signed:
+            # Up to some hundred megabytes: not read each time that this is asked.
+            ((signed,),) = store.rows("SELECT signed FROM list_snapshot")
+            found = Signed.from_bytes(bytes(signed))
+            if not found.is_signed_by(Context.SNAPSHOT, [self.key.public_key]):
+                return False
+            self._signed = (seq, taken_at)
+        return True
 
     def whole(self, store: Reading, *, gzip: bool = False) -> tuple[bytes, bytes]:
         """The packed whole list in two parts, compressed if asked."""
-        held = _held(store)
+        held = held_state(store)
         ((seq, taken_at),) = store.rows("SELECT seq, taken_at FROM list_snapshot")
         whole = self._whole
         if whole is None or (whole.seq, whole.taken_at) != (seq, taken_at):

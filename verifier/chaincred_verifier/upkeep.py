@@ -8,9 +8,11 @@ from typing import Final
 import structlog
 
 from chaincred_verifier import killing, published
+from chaincred_verifier.compacting import Found, snapshot_of
 from chaincred_verifier.ledger import Writing
 from chaincred_verifier.problems import Unavailable
 from chaincred_verifier.service import Service
+from chaincred_verifier.store.driver import Reading
 
 _EVERY: Final = 5.0
 """Seconds between two looks at whether there is something to do."""
@@ -35,27 +37,10 @@ async def clean(service: Service) -> None:
 
 async def once(service: Service) -> None:
     """Everything that is due."""
-    settings = service.settings
-
-    def compact(writing: Writing) -> int | None:
-        service.require_fit_to_sign(writing)
-        ((seq, taken_at),) = writing.rows("SELECT seq, taken_at FROM list_snapshot")
-        ((number,),) = writing.rows("SELECT seq FROM list_state")
-        due = number - seq >= settings.compact_after
-        # Once a day for what died since, and when the list key is another one.
-        if not due and writing.now - taken_at < _DAY and service.published.signs_snapshot(writing):
-            return None
-        service.published.require_whole(writing)
-        return published.compact(
-            writing, settings.list_key, now=writing.now, keep=settings.compact_after
-        )
-
-    number = await service.write(compact)
-    if number is not None:
-        log.info("compacted", number=number)
+    await compact(service)
     while await service.write(killing.mark_more):
         pass
-    before = service.clock() - settings.retention_days * _DAY
+    before = service.clock() - service.settings.retention_days * _DAY
     while await service.write(lambda writing: drop_records(writing, before)) == _ROWS:
         pass
     while await service.write(lambda writing: drop_blocks(writing, before)) == _ROWS:
@@ -63,6 +48,33 @@ async def once(service: Service) -> None:
     await service.write(
         lambda writing: writing.rows("DELETE FROM sessions WHERE expires_at < ?", writing.now)
     )
+
+
+async def compact(service: Service) -> None:
+    """Takes a new snapshot of the list, if there is much to take, or a day has passed."""
+    settings, now = service.settings, service.clock()
+
+    def due(store: Reading) -> Found | None:
+        service.require_fit_to_sign(store)
+        seq, taken_at = snapshot_of(store)
+        if published.held_state(store).place.seq - seq >= settings.compact_after:
+            return Found.read(store)
+        # Once a day for what died since, and when the list key is another one.
+        if now - taken_at >= _DAY or not service.published.signs_snapshot(store):
+            return Found.read(store)
+        return None
+
+    def put(writing: Writing) -> bool:
+        service.require_fit_to_sign(writing)
+        return compacted.put(writing, keep=settings.compact_after)
+
+    found = await service.read(due)
+    if found is not None:
+        compacted = await asyncio.to_thread(
+            found.compacted, settings.list_key, settings.list_keys, now
+        )
+        if await service.write(put):
+            log.info("compacted", number=compacted.place.seq)
 
 
 def drop_records(writing: Writing, before: int) -> int:
