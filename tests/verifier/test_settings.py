@@ -7,6 +7,7 @@ import pytest
 
 from chaincred import Freshness, SigningKey
 from chaincred.files import write_key, write_secret
+from chaincred.revocation import Floor, Place
 from chaincred_verifier.settings import PREFIX, Settings, SettingsRefused
 from tests.verifier.certificates import certificate
 from tests.verifier.operated import PAGE, chaincred, section
@@ -210,6 +211,24 @@ def test_what_is_wrong_ends_serve_before_it_listens(keys):
     done = chaincred("serve", environment=keys.settings(port="x", heartbeat=99))
     assert done.returncode == 2 and done.stdout == ""
     assert "CHAINCRED_PORT: " in done.stderr and "CHAINCRED_HEARTBEAT: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("held", "says"),
+    [
+        (b"garbage", "not MessagePack"),
+        (Floor(Place(bytes(16), 1, bytes(32)), 1).to_bytes(), "another list"),
+        (None, "directory"),
+    ],
+    ids=["garbage", "another list's", "a directory"],
+)
+def test_a_floor_that_cannot_be_used_ends_serve_before_it_listens(keys, tmp_path, held, says):
+    floor = tmp_path / "floor"
+    floor.mkdir() if held is None else floor.write_bytes(held)
+    done = chaincred("serve", environment=keys.settings(floor=floor))
+    assert done.returncode == 2
+    assert "CHAINCRED_FLOOR: " in done.stderr and says in done.stderr
     assert "Traceback" not in done.stderr
 
 

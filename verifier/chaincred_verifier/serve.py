@@ -55,7 +55,8 @@ def config(settings: Settings, app: Any) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         date_header=False,
-        log_level="warning",
+        # Below, the server tells of every call that is not HTTP: anybody could fill the log.
+        log_level="error",
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies or None,
         timeout_keep_alive=int(max(1, settings.head_timeout)),
@@ -82,6 +83,8 @@ def serve() -> int:
         raise click.ClickException(str(error)) from error
     try:
         prepare(settings, connector(settings.store), seconds)
+    except SettingsRefused as error:
+        raise click.ClickException(str(error)) from error
     except (ValueError, Unavailable) as error:
         raise click.ClickException(f"CHAINCRED_STORE: {error}") from error
     log_to_stderr(settings.log)

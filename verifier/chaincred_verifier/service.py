@@ -12,7 +12,8 @@ from typing import Any, Final, Self, TypeVar
 import structlog
 from starlette.requests import HTTPConnection
 
-from chaincred import ChaincredError, ListRefused, PublicKey, Verifier
+from chaincred import ChaincredError, ListRefused, PublicKey, RevocationView, Verifier
+from chaincred.errors import FileRefused
 from chaincred.files import FileFloor
 from chaincred_verifier import published, replay
 from chaincred_verifier.decider import Decider, Recorder
@@ -94,10 +95,7 @@ class Service:
         except ValueError as error:
             raise SettingsRefused(f"CHAINCRED_STORE: {error}") from error
         own_id = await asyncio.to_thread(prepare, settings, connect, clock)
-        try:
-            service = cls(settings, connect, clock, own_id)
-        except ListRefused as error:
-            raise SettingsRefused(f"CHAINCRED_FLOOR: {error}") from error
+        service = cls(settings, connect, clock, own_id)
         await service.catch_up()
         # Before the first call: after a rest the list is too old for what cannot be undone.
         await service._beat_once()
@@ -252,7 +250,10 @@ def issuing_of(settings: Settings) -> Issuing | None:
 def prepare(
     settings: Settings, connect: Callable[[], Connection], clock: Callable[[], int]
 ) -> bytes:
-    """Migrates the store and begins the list where there is none. Gives the list's id."""
+    """Migrates the store and begins the list where there is none. Gives the list's id.
+
+    Raises Unavailable, or SettingsRefused where the floor cannot be read or is another list's.
+    """
     connection = connect()
     try:
         migrate(connection)
@@ -267,9 +268,14 @@ def prepare(
                     capacity=settings.replay_capacity,
                 )
                 found = published.begin(writing, settings.list_key, fresh_for=settings.fresh_for)
-        return found.place.list_id
     finally:
         connection.close()
+    own_id = found.place.list_id
+    try:
+        RevocationView(settings.list_keys, floor=FileFloor(settings.floor), list_id=own_id)
+    except (FileRefused, ListRefused) as error:
+        raise SettingsRefused(f"CHAINCRED_FLOOR: {error}") from error
+    return own_id
 
 
 def service_of(connection: HTTPConnection) -> Service:
