@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXTRAS := .[cli,macaroon,verifier,postgres,spiffe]
 
+# Hundreds of processes are started, and each would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-long check static generated models bench fix clean
 
 demo: $(VENV)/ready-demo
@@ -11,13 +14,10 @@ demo: $(VENV)/ready-demo
 	@$(BIN)/python examples/demo/with_service.py
 
 test: $(VENV)/ready-test
-	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest -m "not long"
-	$(BIN)/python -m coverage combine -q
-	$(BIN)/python -m coverage report
+	$(BIN)/python -m pytest -n auto -m "not long" --cov --cov-report=term-missing
 
 test-long: $(VENV)/ready-test
-	CHAINCRED_LONG=1 $(BIN)/python -m pytest
+	CHAINCRED_LONG=1 $(BIN)/python -m pytest -n auto
 
 check: static generated models test
 

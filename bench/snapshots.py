@@ -15,6 +15,7 @@ from bench.server import Server
 from chaincred import Entry, NoFloor, RevocationView, SigningKey
 from chaincred.revocation import FOREVER, Issuers, Place, Snapshot
 from chaincred_verifier import published
+from chaincred_verifier.compacting import Found
 from chaincred_verifier.ledger import Known, Writing
 from chaincred_verifier.service import prepare
 from chaincred_verifier.settings import Settings
@@ -102,8 +103,11 @@ def _made(installation: Installation, entries: int) -> float:
             entry = Entry.chain(os.urandom(32), until=FOREVER)
             published.append(writing(), key, entry, made_by="security", fresh_for=300)
     begun = time.perf_counter()
+    with connection.reading():
+        found = Found.read(connection)
+    compacted = found.compacted(key, settings.list_keys, now)
     with connection.writing():
-        published.compact(writing(), key, now=now, keep=settings.compact_after)
+        compacted.put(writing(), keep=settings.compact_after)
     took = time.perf_counter() - begun
     connection.close()
     return took

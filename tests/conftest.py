@@ -1,5 +1,6 @@
-"""Watches every test for secrets: one that shows a seed fails, whatever it asserted.
+"""Watches every test for secrets, and prints at the end what was counted.
 
+A test that shows a seed fails, whatever it asserted.
 Looked at are a test's name, its report (traceback, assertion, repr) and what it printed and
 logged. The seeds are those of the cast, which almost every test uses, and a marked one.
 """
@@ -7,6 +8,7 @@ logged. The seeds are those of the cast, which almost every test uses, and a mar
 from __future__ import annotations
 
 import re
+import sys
 from base64 import b64encode
 from collections.abc import Generator, Iterator
 from hashlib import sha512
@@ -15,6 +17,7 @@ from typing import Any, Final
 
 import pytest
 
+from tests.attacks import tally
 from tests.cast import key_of
 
 MARKED: Final = bytes.fromhex("5eed" * 16)
@@ -48,6 +51,36 @@ def pytest_runtest_makereport(
         report.sections = []
         item._report_sections.clear()
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    if item.get_closest_marker("uncounted") is None:
+        return (yield)
+    tracing = sys.gettrace()
+    sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(tracing)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    # What a worker counted is printed by who started it.
+    getattr(session.config, "workeroutput", {})["tally"] = tally.LINES
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    for title, lines in getattr(node, "workeroutput", {}).get("tally", {}).items():
+        tally.LINES.setdefault(title, {}).update(lines)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    for title, lines in tally.LINES.items():
+        terminalreporter.section(title, sep="-")
+        for line in lines.values():
+            terminalreporter.write_line(line)
 
 
 def _derived(secret: bytes) -> Iterator[tuple[str, bytes]]:

@@ -65,6 +65,9 @@ from tests.attacks.family import always
 from tests.attacks.long import LONG
 from tests.attacks.views import fed
 
+# So much is done here that counting its lines would take longer than doing it.
+pytestmark = pytest.mark.uncounted
+
 HOLDERS = (PLANNER, WORKER, MALLORY)
 DIGEST = bytes(range(32))
 

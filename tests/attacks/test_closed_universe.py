@@ -55,6 +55,9 @@ from tests.attacks.cast import (
 )
 from tests.attacks.long import LONG
 
+# So much is done here that counting its lines would take longer than doing it.
+pytestmark = pytest.mark.uncounted
+
 Raw = tuple[Any, ...]
 CaveatSet = tuple[Raw, ...]
 

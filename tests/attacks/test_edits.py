@@ -42,6 +42,9 @@ from tests.attacks.cast import (
 )
 from tests.attacks.long import LONG
 
+# So much is done here that counting its lines would take longer than doing it.
+pytestmark = pytest.mark.uncounted
+
 ASK = Ask(args={"n": 1}, task="t1", context=bytes(range(32)))
 HOPS = (
     (ROOT, root_body(PLANNER, [[RESOURCES, ["docs/**"]], [MAX_HOPS, 3]], agent="planner")),

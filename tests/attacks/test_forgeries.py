@@ -61,6 +61,9 @@ from tests.attacks.cast import (
 from tests.attacks.long import LONG
 from tests.attacks.views import fed
 
+# So much is done here that counting its lines would take longer than doing it.
+pytestmark = pytest.mark.uncounted
+
 FORGERIES = 200_000 if LONG else 12_000
 
 TOOL_NAMES = ("read_file", "write_file", "fs/delete")
