@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from chaincred import Audience, Bearer, MaxEffect, Request, SigningKey, Tools
+from chaincred_verifier.limits import Allowance
 from chaincred_verifier.problems import STATUS
 from tests.verifier.running import AUDIENCE, NAME, Keys, Running, check
 
@@ -192,6 +193,50 @@ def test_a_batch_does_not_get_around_the_limit(keys: Keys):
         ]
         assert codes[0] == "malformed" and codes[-1] == "rate_limited"
         assert service.client.get("/readyz").status_code == 429
+
+
+def test_all_that_is_asked_at_once_counts():
+    now = [0.0]
+    allowance = Allowance(2, 20, clock=lambda: now[0])
+    # Sixty are let in before the first of them is refused, and counts.
+    assert allowance.allows("one")
+    for _ in range(60):
+        allowance.count("one")
+    assert not allowance.allows("one") and allowance.allows("another")
+    now[0] = 20.0
+    assert not allowance.allows("one")
+    now[0] = 20.5
+    assert allowance.allows("one")
+
+
+def test_a_gateway_is_not_shut_out_by_its_callers(keys: Keys):
+    with Running(keys, refused_per_second=1) as service:
+        for _ in range(30):
+            assert service.client.get("/v1/forward-auth").status_code == 401
+        assert service.client.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize("presentation", ["x", "foreign"])
+def test_what_anybody_can_send_leaves_no_record(running: Running, presentation: str):
+    if presentation == "foreign":
+        key, now = SigningKey.generate(), int(time.time())
+        foreign = Bearer.issue(key, agent="mallory", purpose="", now=now, caveats=[])
+        presentation = str(foreign.present(Request("t", effect="read"), audience="x", now=now))
+    header = {"Authorization": f"Chaincred {presentation}"}
+    for method, path in (
+        ("GET", "/v1/audit"),
+        ("POST", "/v1/sessions"),
+        ("GET", "/v1/forward-auth"),
+        ("POST", "/v1/revocations"),
+    ):
+        said = {**header, "X-Original-Method": "GET", "X-Original-URI": "/a"}
+        answer = running.client.request(
+            method, path, headers=said, content=b'{"what": "task", "task": "t"}'
+        )
+        assert answer.status_code in (400, 403)
+    assert [each["tool"] for each in running.read("/v1/audit").json()["records"]] == [
+        "chaincred.read"
+    ]
 
 
 def test_what_names_no_trusted_root_is_refused_and_leaves_no_record(running: Running):

@@ -89,8 +89,11 @@ class Decider:
         """
         return self._issuer(Presentation.of(presentation).token) in self._roots
 
-    def parsed(self, presentation: str) -> Presentation:
-        """The presentation. Raises Malformed or Untrusted where nothing else could come of it."""
+    def _parsed(self, presentation: str) -> Presentation:
+        """The presentation. Raises Malformed or Untrusted, of which nothing is written down.
+
+        Anybody could have it written, as often as they like.
+        """
         parsed = Presentation.parse(presentation)
         if not self.claims(parsed):
             raise Untrusted("block 0 is not signed by a trusted root")
@@ -98,7 +101,7 @@ class Decider:
 
     async def verify(
         self,
-        presentation: str | Presentation,
+        presentation: str,
         request: Request,
         *,
         audience: str | None = None,
@@ -109,12 +112,13 @@ class Decider:
         Raises Malformed, the Denied of a step, or Unavailable. `members` go into the record.
         """
         verifier = self.verifier(audience)
+        parsed = self._parsed(presentation)
 
         def decide(now: int) -> Verified:
-            return verifier.verify(presentation, request, now=now)
+            return verifier.verify(parsed, request, now=now)
 
         verified, n = await self._settled(
-            decide, presentation, request, audience, members or {}, checks_list=True
+            decide, parsed, request, audience, members or {}, checks_list=True
         )
         if not isinstance(verified, Verified):
             raise TypeError("a verifier admits with a Verified")
@@ -125,12 +129,13 @@ class Decider:
     ) -> tuple[Token, int]:
         """The token whose holder made `request`, by steps 1 to 3; its record's number."""
         verifier = self.verifier(None)
+        parsed = self._parsed(presentation)
 
         def decide(now: int) -> Token:
-            return verifier.identify(presentation, request, now=now)
+            return verifier.identify(parsed, request, now=now)
 
         token, n = await self._settled(
-            decide, presentation, request, None, members or {}, checks_list=False
+            decide, parsed, request, None, members or {}, checks_list=False
         )
         if not isinstance(token, Token):
             raise TypeError("a verifier identifies by a Token")
@@ -139,7 +144,7 @@ class Decider:
     async def _settled(
         self,
         decide: Callable[[int], Verified | Token],
-        presentation: str | Presentation,
+        presentation: Presentation,
         request: Request,
         audience: str | None,
         members: Mapping[str, Any],
@@ -184,7 +189,7 @@ class Decider:
     def _known(
         self,
         outcome: Verified | Token | ChaincredError,
-        presentation: str | Presentation,
+        presentation: Presentation,
         checks_list: bool,
     ) -> tuple[Token | None, int | None]:
         """The token, if its chain is rightly signed, and the list's number that was asked."""
@@ -194,7 +199,7 @@ class Decider:
             return outcome, None
         if outcome.code in _UNSIGNED:
             return None, None
-        token = Token.from_bytes(Presentation.of(presentation).token)
+        token = Token.from_bytes(presentation.token)
         view = self._roots[token.chain.issuer]
         seq = view.seq if checks_list and isinstance(view, RevocationView) else None
         return token, seq

@@ -25,8 +25,10 @@ BODY: Final = "chaincred.body"
 """Where a call's scope keeps its body once it is read."""
 BURST: Final = 10.0
 """Seconds of the average that may be used at once."""
-_ADDRESSES: Final = 50_000
-"""Addresses remembered: some 10 MB. The longest unseen go first, and begin with a full bucket."""
+_UNLIMITED: Final = "/v1/forward-auth"
+"""A gateway's calls come from the gateway: one of its strangers would shut out everybody."""
+_MANY: Final = 50_000
+"""Buckets: some 10 MB. Those that were used the longest ago go first, and are full when new."""
 STRANGE: Final = frozenset(
     {
         "malformed",
@@ -38,39 +40,46 @@ STRANGE: Final = frozenset(
         "proof_time",
         "proof_signature",
         "key_proof",
+        "list_forked",
         "not_found",
         "method_not_allowed",
         "timeout",
         "too_large",
+        "unsupported_media_type",
     }
 )
 """Refusals that cost nothing to cause; one whose chain and proof are right knows its way."""
 
 
-class Refusals:
-    """How many strange calls each address may still make: a bucket that fills with time."""
+class Allowance:
+    """How often each of many may do something: for each a bucket that fills with time.
 
-    def __init__(self, a_second: float, clock: Callable[[], float] = time.monotonic) -> None:
+    `a_second` on the average, `most` at once.
+    """
+
+    def __init__(
+        self, a_second: float, most: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._a_second = a_second
-        self._most = a_second * BURST
+        self._most = most
         self._clock = clock
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def allows(self, address: str) -> bool:
-        """Whether a call from `address` is looked at."""
-        return self._now(address)[0] >= 1
+    def allows(self, who: str) -> bool:
+        """Whether `who` may do it once more."""
+        return self._now(who)[0] >= 1
 
-    def count(self, address: str) -> None:
-        """A call from `address` was strange."""
-        left, now = self._now(address)
-        self._left[address] = (max(0.0, left - 1), now)
-        self._left.move_to_end(address)
-        if len(self._left) > _ADDRESSES:
+    def count(self, who: str) -> None:
+        """`who` did it, even if it was not allowed any more: of what is done at once all counts."""
+        left, now = self._now(who)
+        self._left[who] = (left - 1, now)
+        self._left.move_to_end(who)
+        if len(self._left) > _MANY:
             self._left.popitem(last=False)
 
-    def _now(self, address: str) -> tuple[float, float]:
+    def _now(self, who: str) -> tuple[float, float]:
         now = self._clock()
-        left, then = self._left.get(address, (self._most, now))
+        left, then = self._left.get(who, (self._most, now))
         return min(self._most, left + (now - then) * self._a_second), now
 
 
@@ -97,10 +106,10 @@ class Limited:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"] == _UNLIMITED:
             await self._app(scope, receive, send)
             return
-        refusals: Refusals = scope["app"].state.service.refusals
+        refusals: Allowance = scope["app"].state.service.refusals
         address = one_host(scope["client"][0]) if scope["client"] else ""
         if not refusals.allows(address):
             await problems.answer(Refused("rate_limited", "too many refused calls"))(

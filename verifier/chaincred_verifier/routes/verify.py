@@ -9,9 +9,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chaincred import ChaincredError, Malformed, Untrusted
+from chaincred import ChaincredError, Malformed
 from chaincred_verifier import callers, problems, schemas, wire
-from chaincred_verifier.limits import STRANGE, body_of
+from chaincred_verifier.limits import STRANGE, body_of, one_host
 from chaincred_verifier.problems import Refused
 from chaincred_verifier.queries import query_of
 from chaincred_verifier.service import Service, service_of
@@ -37,7 +37,7 @@ async def verify(request: Request) -> Response:
 
 
 async def _result(request: Request, service: Service, said: Any) -> str:
-    address = request.client.host if request.client else ""
+    address = one_host(request.client.host) if request.client else ""
     # Counted one by one: the answer to the batch as a whole is never a refusal.
     if not service.refusals.allows(address):
         return wire.spelled(problems.problem(Refused("rate_limited", "too many refused calls")))
@@ -54,15 +54,10 @@ async def _decided(service: Service, said: Any) -> str:
     try:
         said = wire.members(said, ("presentation", "request"), ("audience",))
         audience = wire.text_in(said, "audience") if "audience" in said else None
-        try:
-            presentation = service.decider.parsed(wire.text_in(said, "presentation"))
-        except Untrusted:
-            # Step 1 comes first: a request that is none is malformed, whoever asks.
-            wire.request_of(said["request"])
-            raise
-        verified, n = await service.decider.verify(
-            presentation, wire.request_of(said["request"]), audience=audience
-        )
+        presentation = wire.text_in(said, "presentation")
+        # First, as step 1 comes first: a request that is none is malformed, whoever asks.
+        request = wire.request_of(said["request"])
+        verified, n = await service.decider.verify(presentation, request, audience=audience)
     except ChaincredError as error:
         service.metrics.decided(error.code)
         raise
