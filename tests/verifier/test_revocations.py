@@ -173,7 +173,7 @@ def test_a_holder_revokes_a_seen_block_by_its_link_alone(shared: Running):
     assert own(shared, planner, what="chain", link=link).json()["code"] == "not_yours"
     assert codes(shared, helper) == ["ok"]
     answer = own(shared, planner, what="chain", link=link)
-    assert answer.status_code == 201 and answer.json()["made_by"] == "planner"
+    assert answer.status_code == 201 and answer.json()["made_by"] == "holder/planner"
     assert codes(shared, worker, helper) == ["ok", "revoked"]
 
 
@@ -182,6 +182,29 @@ def test_a_holder_gives_its_own_token_up_even_with_no_tool_left(shared: Running)
     link = worker.token.chain.links[-1].hex()
     assert own(shared, worker, what="chain", link=link).status_code == 201
     assert codes(shared, planner, worker) == ["ok", "revoked"]
+
+
+def test_a_holder_cannot_make_the_list_long(running: Running):
+    planner, other = (running.keys.chain("planner")[0] for _ in range(2))
+    now = int(time.time())
+    answers = []
+    for n in range(103):
+        child = planner.attenuate(
+            holder=SigningKey.generate().public_key, agent=f"a-{n}", purpose="", now=now
+        )
+        answers.append(own(running, planner, what="chain", token=str(child)))
+    assert [each.status_code for each in answers[:100]] == [201] * 100
+    assert answers[-1].json()["code"] == "rate_limited"
+    link = other.token.root_id.hex()
+    assert own(running, other, what="chain", link=link).status_code == 201
+    # Security is not held up by it.
+    assert running.revoke(what="chain", link=planner.token.root_id.hex()).status_code == 201
+
+
+def test_who_calls_itself_as_an_administrator_is_called_a_holder(shared: Running):
+    worker = shared.keys.chain("planner", "security")[-1]
+    answer = own(shared, worker, what="chain", link=worker.token.chain.links[-1].hex())
+    assert answer.json()["made_by"] == "holder/security"
 
 
 def test_an_until_that_has_passed_does_not_bring_anything_back(shared: Running):
@@ -214,7 +237,7 @@ def test_a_holders_revocation_leaves_one_record_of_asking_and_one_of_the_entry(r
     records = running.read("/v1/audit").json()["records"]
     told = [(record["what"], record["code"]) for record in records]
     assert told[:2] == [("verify", "ok"), ("revoke", "ok")]
-    assert records[1]["by"] == "planner" and records[1]["revoked"] == "chain"
+    assert records[1]["by"] == "holder/planner" and records[1]["revoked"] == "chain"
 
 
 def test_a_holder_cannot_revoke_above_beside_or_otherwise(shared: Running):

@@ -254,7 +254,7 @@ class Machine(RuleBasedStateMachine):
         if yours and self.model.killer(holder) is None:
             latest = holder.bearer.token.authority.expires_at + GRACE
             holding, lasting = self.lasting(name, node, until, begun, latest)
-            by = holder.bearer.token.chain.blocks[-1].agent
+            by = f"holder/{holder.bearer.token.chain.blocks[-1].agent}"
             self.revoked(name, holding, lasting, answer, by)
         else:
             code = "revoked" if yours else "not_yours"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from http.cookies import SimpleCookie
 from typing import Any, ClassVar
 
@@ -112,6 +115,22 @@ def test_a_session_outlasts_a_restart_and_the_store_does_not_hold_its_secrets(ru
         assert browser.client.cookies["chaincred_session"].encode() not in stored
     running.start()
     assert browser.client.get("/v1/chains").status_code == 200
+
+
+def test_who_can_write_to_the_store_does_not_sign_in_by_it(running: Running):
+    browser = Browser(running)
+    signed = running.admin.token.to_bytes()
+    forged = signed[:-1] + bytes([signed[-1] ^ 1])
+    with closing(sqlite3.connect(running.keys.folder / "service.db")) as store, store:
+        store.execute("UPDATE sessions SET token = ?", (forged,))
+    answer = browser.revoke(what="task", task="t")
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
+
+
+def test_an_administrators_name_is_the_one_that_its_issuer_gave_it(running: Running):
+    delegate = running.admin.hand_over(agent="boss", purpose="", now=int(time.time()))
+    browser = Browser(running, delegate)
+    assert browser.revoke(what="task", task="t").json()["made_by"] == "security"
 
 
 def test_the_root_of_a_session_has_to_be_trusted_still(keys: Keys):

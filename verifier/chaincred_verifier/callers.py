@@ -9,7 +9,7 @@ from typing import Final
 
 from starlette.requests import Request
 
-from chaincred import Malformed, Token, Verified
+from chaincred import ChaincredError, Malformed, Token, Verified
 from chaincred import Request as Asked
 from chaincred_verifier.limits import body_of
 from chaincred_verifier.problems import Refused
@@ -31,7 +31,8 @@ class Caller:
 
     @property
     def agent(self) -> str:
-        return self.verified.agent
+        """Named by who issued block 0: the names after it are what holders called themselves."""
+        return self.verified.hops[0].agent
 
 
 async def authority(service: Service, request: Request, tool: str, effect: str) -> Caller:
@@ -95,11 +96,14 @@ async def _session(
     if request.method not in _SAFE and not hmac.compare_digest(csrf, found[1]):
         raise Refused("unauthenticated", "the session's token is missing")
     verifier = service.admins.verifier(None)
-    signed_in = Verified(Token.from_bytes(found[0]), _ANY, None, None)
+    token = Token.from_bytes(found[0])
+    # Anew each time: who can write to the store must not sign themselves in by it.
     try:
-        return verifier.recheck(signed_in, call(request, tool, effect, body), now=now)
-    except KeyError as error:
+        token.chain.check_signatures(service.settings.admin_roots)
+    except ChaincredError as error:
         raise Refused("unauthenticated", "the session's root is not trusted any more") from error
+    signed_in = Verified(token, _ANY, None, None)
+    return verifier.recheck(signed_in, call(request, tool, effect, body), now=now)
 
 
 def hashed(secret: str) -> bytes:

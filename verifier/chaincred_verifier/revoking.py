@@ -30,6 +30,8 @@ class Asked:
     token: Token | None = None
     latest: int = FOREVER
     """No entry of this one lasts longer (seconds)."""
+    root: str = ""
+    """Whose holders may put only so much on the list; empty for administrators."""
 
     @classmethod
     def of(cls, said: Any) -> Asked:
@@ -130,6 +132,8 @@ async def revoke(service: Service, asked: Asked, by: str) -> tuple[dict[str, Any
     made, new = await service.write(append)
     await service.catch_up()
     if new:
+        if asked.root:
+            service.taken_back.count(asked.root)
         service.metrics.revocations.inc()
     return made, new
 
@@ -145,7 +149,10 @@ async def own(service: Service, asked: Asked, token: Token) -> Asked:
     expires_at = token.authority.expires_at
     if expires_at + _GRACE <= service.clock():
         raise Refused("not_yours", "the token of this holder has expired, and all below it")
-    return replace(asked, latest=min(expires_at + _GRACE, FOREVER))
+    root = token.root_id.hex()
+    if not service.taken_back.allows(root):
+        raise Refused("rate_limited", "too many revocations by holders of this root's chains")
+    return replace(asked, latest=min(expires_at + _GRACE, FOREVER), root=root)
 
 
 async def _require_above(service: Service, asked: Asked, token: Token) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
+from gzip import compress as zipped
 from typing import Final
 
 from fastapi import APIRouter
@@ -17,6 +19,8 @@ from chaincred_verifier.service import Service, service_of
 from chaincred_verifier.store.driver import Reading
 
 MEDIA_TYPE: Final = "application/vnd.chaincred.list"
+_SHORT: Final = 1_024
+"""Bytes of a delta that are not worth compressing: hashes and signatures do not get shorter."""
 
 router = APIRouter(default_response_class=Response, responses=schemas.REFUSALS)
 
@@ -26,7 +30,7 @@ async def whole_or_delta(request: Request) -> Response:
     """The whole list, or what follows number `since`."""
     service = service_of(request)
     query = query_of(request, "since")
-    gzip = "gzip" in request.headers.get("accept-encoding", "")
+    gzip = _takes_gzip(request.headers.get("accept-encoding", ""))
     since = uint_in(query, "since", 0) if "since" in query else None
 
     def look(store: Reading) -> tuple[str, tuple[bytes, ...] | None, bool]:
@@ -37,7 +41,9 @@ async def whole_or_delta(request: Request) -> Response:
             return state.etag, None, False
         if since is None:
             return state.etag, service.published.whole(store, gzip=gzip), gzip
-        return state.etag, (published.delta(store, since),), False
+        data = published.delta(store, since)
+        worthwhile = gzip and len(data) > _SHORT
+        return state.etag, (zipped(data, 1) if worthwhile else data,), worthwhile
 
     etag, parts, compressed = await service.read(look)
     headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
@@ -47,6 +53,12 @@ async def whole_or_delta(request: Request) -> Response:
         headers["Content-Encoding"] = "gzip"
     headers["Content-Length"] = str(sum(map(len, parts)))
     return StreamingResponse(_sent(parts), media_type=MEDIA_TYPE, headers=headers)
+
+
+def _takes_gzip(said: str) -> bool:
+    """Whether an Accept-Encoding names gzip, and not with a weight of 0 (RFC 9110 12.5.3)."""
+    coding = re.search(r"(?:^|[,\s])gzip\s*(?:;\s*q=([\d.]+))?\s*(?:,|$)", said.lower())
+    return coding is not None and coding[1] not in ("0", "0.", "0.0", "0.00", "0.000")
 
 
 async def _sent(parts: tuple[bytes, ...]) -> AsyncIterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter
@@ -9,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from chaincred_verifier import audit_pages, callers, schemas, trees, wire
-from chaincred_verifier.queries import query_of, uint_in
+from chaincred_verifier.queries import number_of, query_of, uint_in
 from chaincred_verifier.service import Service, service_of
 
 router = APIRouter(default_response_class=Response, responses=schemas.REFUSALS)
@@ -27,7 +28,7 @@ async def search(request: Request) -> Response:
     """Finds trees by agent, task, tool, or the beginning of a root id."""
     service, query = await _reader(request, "agent", "task", "tool", "root_id", "limit", "before")
     limit = uint_in(query, "limit", 50, 1, trees.MAX_FOUND)
-    before = uint_in(query, "before", 0) if "before" in query else None
+    before = _cursor(query["before"]) if "before" in query else None
     asked = {name: query.get(name, "") for name in ("agent", "task", "tool", "root_id")}
     now = service.clock()
     return wire.answer(
@@ -35,6 +36,13 @@ async def search(request: Request) -> Response:
             lambda store: trees.search(store, now, limit=limit, before=before, **asked)
         )
     )
+
+
+def _cursor(text: str) -> tuple[int, bytes]:
+    """A second, and the root id after which to go on among those last used in it."""
+    second, joined, root_id = text.partition("-")
+    after = wire.hex_of(root_id, "the root id in before", 32) if joined else b"\xff" * 32
+    return number_of(second), after
 
 
 @router.get("/v1/chains/{root_id}", openapi_extra=schemas.CHAIN)
@@ -56,11 +64,20 @@ async def head(request: Request) -> Response:
 async def export(request: Request) -> Response:
     """The audit log as JSON lines, for `chaincred audit verify`."""
     service, _ = await _reader(request)
+    lines = audit_pages.export(service)
+    # Before the answer begins: a store that fails is a refusal then, not half an export.
+    first = await anext(lines)
     return StreamingResponse(
-        audit_pages.export(service),
+        _joined(first, lines),
         media_type="application/jsonl",
         headers={"Cache-Control": "no-store"},
     )
+
+
+async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for each in rest:
+        yield each
 
 
 @router.get("/v1/audit", openapi_extra=schemas.AUDIT)

@@ -15,6 +15,8 @@ from chaincred_verifier.service import Service, service_of
 
 TOOL = "chaincred.revoke"
 EFFECT = "irreversible"
+HOLDER = "holder/"
+"""Before the name of a holder who revoked: it may have called itself as administrators are."""
 
 router = APIRouter(default_response_class=Response, responses=schemas.REFUSALS)
 
@@ -41,7 +43,7 @@ async def _allowed(
         return asked, (await callers.authority(service, request, TOOL, EFFECT)).agent
     # Not an administrator's root: then it is a holder, or nobody.
     token = await callers.holder(service, request, TOOL, EFFECT, await body_of(request))
-    return await revoking.own(service, asked, token), token.chain.blocks[-1].agent
+    return await revoking.own(service, asked, token), HOLDER + token.chain.blocks[-1].agent
 
 
 @router.get("/v1/revocations", openapi_extra=schemas.REVOCATIONS)

@@ -44,7 +44,7 @@ async def sign_in(request: Request) -> Response:
             verified.token.to_bytes(),
             expires_at,
         )
-        writing.record("sign_in", "ok", by=verified.agent, root_id=verified.root_id.hex())
+        writing.record("sign_in", "ok", by=verified.hops[0].agent, root_id=verified.root_id.hex())
 
     await service.write(put)
     answer = wire.answer(
