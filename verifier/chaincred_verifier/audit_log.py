@@ -7,17 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 from chaincred import Token
 from chaincred.audit import first_hash, next_hash
 from chaincred_verifier.store.driver import Reading
 from chaincred_verifier.store.inserting import insert
-from chaincred_verifier.wire import spelled
+from chaincred_verifier.wire import Spelled, spelled
 
-_TOKENS: Final = 4_096
-"""Tokens whose provenance is kept in JSON: 1 KB each or so."""
 _COLUMNS: Final = "n, at, what, code, root_id, agent, task, tool, line, hash"
 
 
@@ -56,9 +53,8 @@ class Record:
         return agent
 
 
-@lru_cache(_TOKENS)
-def _provenance(token: Token) -> str:
-    """Who asks and through whom, in JSON: the same each time that a token is shown."""
+def _said_of(token: Token) -> dict[str, Any]:
+    """Who asks and through whom."""
     chain = token.chain
     hops = [
         {
@@ -69,7 +65,10 @@ def _provenance(token: Token) -> str:
         }
         for block, link in zip(chain.blocks, chain.links, strict=True)
     ]
-    return spelled({"root_id": chain.root_id.hex(), "hops": hops})
+    return {"root_id": chain.root_id.hex(), "hops": hops}
+
+
+_provenance: Final = Spelled(_said_of)
 
 
 def append(store: Reading, records: Sequence[Record], list_id: bytes) -> list[int]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
-from functools import lru_cache
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -16,8 +16,9 @@ from chaincred_verifier.problems import failures_json
 
 # Made once: json.dumps makes one for each call that does not want its defaults.
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-_TOLD: Final = 4_096
-"""Tokens whose provenance is kept in JSON: 4 KB each or so."""
+_KEPT: Final = 4_096
+_SHORT: Final = 8_192
+"""Characters: of so many chains 32 MB at most."""
 _NULL: Final = "null"
 _MAX_VALUES: Final = 16_384
 """In one body: what a large table has, or the commas of a megabyte of prose."""
@@ -129,22 +130,45 @@ def hops_json(hops: Iterable[Hop]) -> list[dict[str, Any]]:
     ]
 
 
-@lru_cache(_TOLD)
-def _told(token: Token) -> str:
-    """What is the same each time a token is admitted, as the beginning of an object."""
-    said = {
+class Spelled:
+    """What `spell` says of a chain, in JSON: the same each time that a token is shown.
+
+    Kept by the last link, which stands for everything in the chain; only what is short, since a
+    token can be made whose caveats take a hundred times the room of its bytes. For one thread.
+    """
+
+    def __init__(self, spell: Callable[[Token], Any]) -> None:
+        self._spell = spell
+        self._kept: OrderedDict[bytes, str] = OrderedDict()
+
+    def __call__(self, token: Token) -> str:
+        link = token.chain.links[-1]
+        text = self._kept.get(link)
+        if text is None:
+            text = spelled(self._spell(token))
+            if len(text) <= _SHORT:
+                self._kept[link] = text
+                if len(self._kept) > _KEPT:
+                    self._kept.popitem(last=False)
+        return text
+
+
+def _provenance(token: Token) -> dict[str, Any]:
+    return {
         "admitted": True,
         "root_id": token.root_id.hex(),
         "agent": token.chain.blocks[-1].agent,
         "hops": hops_json(token.hops),
     }
-    return spelled(said).removesuffix("}")
+
+
+_told: Final = Spelled(_provenance)
 
 
 def verified_json(verified: Verified, n: int) -> str:
     """What is admitted (4.3), in JSON."""
     seq, age = (_NULL if each is None else each for each in (verified.list_seq, verified.list_age))
-    return f'{_told(verified.token)},"list":{{"seq":{seq},"age":{age}}},"audit":{n}}}'
+    return f'{_told(verified.token)[:-1]},"list":{{"seq":{seq},"age":{age}}},"audit":{n}}}'
 
 
 def explained_json(explanation: Explanation) -> dict[str, Any]:
