@@ -124,7 +124,10 @@ def locked(path: Path) -> Iterator[None]:
     except OSError as error:
         raise FileRefused(f"{path}.lock: {error.strerror}") from error
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        except OSError as error:
+            raise FileRefused(f"{path}.lock: {error.strerror}") from error
         yield
     finally:
         os.close(fd)

@@ -103,7 +103,7 @@ def test_it_is_unfit_without_its_store_and_fit_again_with_it(keys):
 
 
 def test_it_is_unfit_when_no_head_can_be_signed(keys):
-    with Running(keys, freshness="write=2,irreversible=2", heartbeat=0.5) as running:
+    with Running(keys, freshness="write=2,irreversible=2") as running:
         (bearer,) = keys.chain("a")
         with store(keys) as other:
             other.execute("BEGIN IMMEDIATE")

@@ -88,6 +88,15 @@ def test_trees_are_found_by_agent_task_tool_and_root(running: Running):
     last = running.read("/v1/chains?agent=planner").json()["chains"][0]
     assert (last["nodes"], last["uses"], last["alive"], last["agent"]) == (2, 1, 2, "planner")
     assert found(f"before={last['last_used']}") == ["one"]
+    everything: list[str] = []
+    page: str | None = ""
+    while page is not None:
+        said = running.read(f"/v1/chains?limit=1{page and f'&before={page}'}").json()
+        everything += [chain["root_id"] for chain in said["chains"]]
+        page = said["next"]
+    assert [each for each in everything if each in ids.values()] == [ids["two"], ids["one"]]
+    for wrong in ("x", "1-", f"1-{'0' * 63}", f"-{'0' * 64}"):
+        assert running.read(f"/v1/chains?before={wrong}").json()["code"] == "malformed"
     assert running.read("/v1/chains?root_id=zz").json()["code"] == "malformed"
     assert running.read("/v1/chains?colour=red").json()["code"] == "malformed"
 

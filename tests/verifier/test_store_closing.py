@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,11 +12,11 @@ import pytest
 from chaincred import Entry, ListRefused, SigningKey, Untrusted
 from chaincred.ack import Ack
 from chaincred.revocation import Place
-from chaincred_verifier import closing, published
+from chaincred_verifier import closing, published, upkeep
 from chaincred_verifier.ledger import Writing
 from chaincred_verifier.service import Service
 from chaincred_verifier.settings import Settings
-from tests.verifier.running import Keys
+from tests.verifier.running import PATIENCE, Keys
 from tests.verifier.stores import NOW, Store
 
 ONE, TWO = SigningKey.generate(), SigningKey.generate()
@@ -150,5 +151,39 @@ def test_another_key_begins_anew_also_between_two_statements(
             await say(service, clock, both)
         await say(service, clock, both, TWO)
         assert await state(service, 2) == ("closed", [clock.now])
+
+    served(store, keys, story)
+
+
+def test_what_was_acknowledged_long_ago_is_let_go_but_for_the_last(
+    store: Store, keys: Keys
+) -> None:
+    async def story(service: Service, clock: Clock) -> None:
+        _, first, both = await places(service)
+        for place in (first, both):
+            await say(service, clock, place)
+            clock.now += 10
+        long_after = clock.now + 1
+        await service.write(lambda writing: upkeep.drop_acks(writing, long_after))
+        # Only when it first enforced more is known now.
+        assert await state(service, 1) == ("closed", [clock.now - 10])
+        assert await state(service, 2) == ("closed", [clock.now - 10])
+
+    served(store, keys, story)
+
+
+def test_who_reads_much_does_not_make_the_list_stale(store: Store, keys: Keys) -> None:
+    async def story(service: Service, clock: Clock) -> None:
+        held = threading.Event()
+        reads = [
+            asyncio.ensure_future(service.read(lambda _: held.wait(PATIENCE))) for _ in range(30)
+        ]
+        await asyncio.sleep(0.1)
+        clock.now += 2
+        async with asyncio.timeout(PATIENCE):
+            while service.published.view.age(clock.now) != 0:
+                await asyncio.sleep(0.05)
+        held.set()
+        await asyncio.gather(*reads)
 
     served(store, keys, story)

@@ -304,8 +304,9 @@ def test_trees_are_found_by_what_occurs_in_them(store: Store, forest: Forest) ->
     for asked, found in [
         ({}, [3, 0]),
         ({"limit": 1}, [3]),
-        ({"before": NOW - 5}, [0]),
-        ({"before": NOW - 10}, []),
+        ({"before": (NOW - 5, bytes(32))}, [3, 0]),
+        ({"before": (NOW - 5, forest.tokens[3].root_id)}, [0]),
+        ({"before": (NOW - 10, b"\xff" * 32)}, []),
         ({"agent": "agent-2"}, [0]),
         ({"agent": "AGENT-"}, [3, 0]),
         ({"agent": "gent_2"}, []),

@@ -1,7 +1,7 @@
 """The blocks of chains that were shown and are rightly signed (specs/service.md 9.5).
 
 A block is written the first time it is seen, with the number of the entry that killed it if one
-has; later ones are marked by `trees`.
+has; later ones are marked by `killing`.
 """
 
 from __future__ import annotations

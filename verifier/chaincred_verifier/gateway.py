@@ -13,6 +13,8 @@ from urllib.parse import unquote
 from starlette.datastructures import Headers
 
 from chaincred import ChaincredError, Effect, Malformed, PolicyRefused, Request
+from chaincred.caveats import MAX_AUDIENCE
+from chaincred.encoding import is_text
 from chaincred.patterns import is_name, is_pattern, matches
 from chaincred_verifier.settings import SettingsRefused
 from chaincred_verifier.wire import hex_of
@@ -45,6 +47,8 @@ class Rule:
         strange = said.keys() - _KNOWN
         if strange:
             raise ValueError(f"no such member: {', '.join(sorted(strange))}")
+        if not is_text(said.get("audience", audience), 1, MAX_AUDIENCE):
+            raise ValueError("audience is a name")
         methods = said.get("methods", [])
         texts = [said.get(name, "") for name in ("path", "tool", "resource")]
         if not isinstance(methods, list) or not all(isinstance(each, str) for each in methods):

@@ -1,4 +1,4 @@
-"""What root tokens are issued to whom: the issuing policy (specs/service.md 10.3).
+"""What root tokens are issued to whom: the issuing policy (specs/service.md 10.4).
 
 A grant's caveats are in every block 0 made under it, beside those that were asked for, so what is
 asked can only narrow. How long a token lives and how often it is passed on are numbers, and who

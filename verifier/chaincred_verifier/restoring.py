@@ -13,10 +13,9 @@ from typing import Final
 from chaincred import Entry, ListRefused, NoFloor, PublicKey
 from chaincred.caveats import MAX_BLOCKS
 from chaincred.files import FileFloor
-from chaincred.proof import WINDOW
 from chaincred.revocation import Floor, Head, Place, Signed, Snapshot, Update, key_id
 from chaincred.view import SKEW
-from chaincred_verifier import killing, published
+from chaincred_verifier import killing, published, replay
 from chaincred_verifier.ledger import Writing
 from chaincred_verifier.published import Published
 from chaincred_verifier.settings import Settings
@@ -125,13 +124,7 @@ def _keep(writing: Writing, snapshot: Snapshot, signed: bytes, head: Head, *, ne
             place.seq,
         )
     writing.rows("UPDATE list_state SET oldest = ?", place.seq)
-    writing.rows("DELETE FROM list_snapshot")
-    writing.rows(
-        "INSERT INTO list_snapshot (id, seq, taken_at, signed) VALUES (1, ?, ?, ?)",
-        place.seq,
-        snapshot.taken_at,
-        signed,
-    )
+    published.keep_snapshot(writing, place.seq, snapshot.taken_at, signed)
 
 
 def _append(writing: Writing, packed: bytes, place: Place, head: Head) -> int:
@@ -192,7 +185,5 @@ def _kills(store: Reading, snapshot: Snapshot, row: Row, depth: int) -> bool:
 
 def _close_windows(writing: Writing) -> None:
     """Ends what the store has forgotten that it ended: proofs that were used, sessions."""
-    # Nobody knows which proofs were seen: those made before this moment are all taken for seen.
-    latest = writing.now + WINDOW
-    writing.rows("UPDATE replay_state SET latest = ? WHERE latest < ?", latest, latest)
+    replay.close(writing, writing.now)
     writing.rows("DELETE FROM sessions")

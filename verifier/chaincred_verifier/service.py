@@ -7,6 +7,7 @@ import contextlib
 import queue
 import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Self, TypeVar
 
 import structlog
@@ -20,7 +21,7 @@ from chaincred_verifier.decider import Decider, Recorder
 from chaincred_verifier.gateway import Rules
 from chaincred_verifier.issuing import Issuing
 from chaincred_verifier.ledger import Known, Writing
-from chaincred_verifier.limits import Refusals
+from chaincred_verifier.limits import BURST, Allowance
 from chaincred_verifier.observe import Metrics
 from chaincred_verifier.problems import Unavailable
 from chaincred_verifier.published import Published
@@ -34,9 +35,15 @@ T = TypeVar("T")
 
 LOOK: Final = 0.02
 """Seconds between two looks at whether others wrote, where a look takes microseconds (SQLite)."""
+_BEAT: Final = 0.2
+"""Seconds between two looks at whether a head is due: times are whole seconds."""
 ASK: Final = 0.25
 """Seconds between two questions, where a look is a question to a server (PostgreSQL)."""
 _READERS: Final = 8
+_ENTRIES_A_SECOND: Final = 0.1
+_ENTRIES_AT_ONCE: Final = 100
+"""What the holders under one root may put on the list (specs/service.md 6.2): every follower
+carries it."""
 _PATIENCE: Final = 5.0
 """Seconds to wait at the end for whoever still reads."""
 _UNFIT: Final = {
@@ -69,7 +76,8 @@ class Service:
         self.clock = clock
         self.list_id = own_id
         self.metrics = Metrics()
-        self.refusals = Refusals(settings.refused_per_second)
+        self.refusals = Allowance(settings.refused_per_second, settings.refused_per_second * BURST)
+        self.taken_back = Allowance(_ENTRIES_A_SECOND, _ENTRIES_AT_ONCE)
         self.unfit: str | None = None
         self.streams = 0
         self.published = Published(
@@ -78,10 +86,15 @@ class Service:
         self.rules = Rules.read(settings.gateway_rules, settings.name)
         self.issuing = issuing_of(settings)
         self._connect = connect
+        self._loop = asyncio.get_running_loop()
         self._writer = Writer(connect, clock, list_id=own_id, capacity=settings.replay_capacity)
         self._readers: queue.LifoQueue[Connection] = queue.LifoQueue()
         for _ in range(_READERS):
             self._readers.put(connect())
+        self._reading = ThreadPoolExecutor(_READERS, "reader")
+        # With a thread and a connection of its own: whoever asks much must not make it stale.
+        self._own = connect()
+        self._following = ThreadPoolExecutor(1, "follower")
         self.decider = self._decider(settings.all_audiences, settings.roots)
         self.admins = self._decider((settings.name,), settings.admin_roots)
         self._tasks: list[asyncio.Task[None]] = []
@@ -113,6 +126,9 @@ class Service:
             for _ in range(_READERS):
                 # One that is in use is waited for: a thread goes on when its task is cancelled.
                 (await asyncio.to_thread(self._readers.get, timeout=_PATIENCE)).close()
+        self._reading.shutdown(wait=False)
+        await asyncio.to_thread(self._following.shutdown)
+        self._own.close()
 
     async def write(self, job: Callable[[Writing], T]) -> T:
         """What `job` gives, once all it wrote is durable. Raises Unavailable, or what it raises."""
@@ -120,14 +136,14 @@ class Service:
 
     async def read(self, job: Callable[[Reading], T]) -> T:
         """What `job` gives of the store as it was at one moment. Raises Unavailable."""
-        return await asyncio.to_thread(self._read, job)
+        return await self._loop.run_in_executor(self._reading, self._read, job)
 
     async def catch_up(self) -> None:
         """Brings the view to where the store is, and wakes the streams if that is new."""
         # One at a time; who comes meanwhile finds the work done.
         async with self._catching_up:
             try:
-                new = await self.read(lambda store: self.published.take(store, self.clock()))
+                new = await self._loop.run_in_executor(self._following, self._take)
             except ListRefused as error:
                 self._say_unfit(_UNFIT.get(error.code, "floor"), error)
             except Unavailable as error:
@@ -159,6 +175,10 @@ class Service:
         return Decider(
             audiences, make, roots, writer=self._writer, clock=self.clock, caught_up=self.catch_up
         )
+
+    def _take(self) -> bool:
+        with self._own.reading():
+            return self.published.take(self._own, self.clock())
 
     def _read(self, job: Callable[[Reading], T]) -> T:
         connection = self._readers.get()
@@ -199,7 +219,11 @@ class Service:
                         await asyncio.shield(listening)
                     except Unavailable:
                         await asyncio.sleep(ASK)
-                await self.catch_up()
+                try:
+                    await self.catch_up()
+                except Exception:
+                    # The list goes stale, and is looked at again.
+                    log.exception("no_list")
         finally:
             # Not while a thread is in it, which would open it again.
             if listening is not None:
@@ -209,9 +233,16 @@ class Service:
     async def _beat(self) -> None:
         """Signs a head whenever the last one is a heartbeat old."""
         while True:
-            # Twice as often as is promised: whoever comes just too early comes again in time.
-            await asyncio.sleep(self.settings.heartbeat / 2)
-            await self._beat_once()
+            await asyncio.sleep(_BEAT)
+            if self._is_due():
+                await self._beat_once()
+                if self._is_due():
+                    # Not at once again where it could not be done.
+                    await asyncio.sleep(self.settings.heartbeat / 2)
+
+    def _is_due(self) -> bool:
+        # What others signed is known here too, so the store is not asked in vain.
+        return self.clock() >= self.published.issued_at + self.settings.heartbeat
 
     async def _beat_once(self) -> None:
         settings = self.settings

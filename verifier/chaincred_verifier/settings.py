@@ -138,7 +138,7 @@ class Settings:
     )
     issuing_policy: Path | None = _setting(_file, "file of grants and identities", None)
     gateway_rules: Path | None = _setting(_file, "file of rules for forward-auth", None)
-    heartbeat: float = _setting(_seconds(0.1, 60), "seconds between two heads", 1.0)
+    heartbeat: float = _setting(_seconds(1, 60), "seconds between two heads", 1.0)
     fresh_for: int = _setting(_between(2, 86_400), "seconds that a head may be relied on", 300)
     freshness: Freshness = _setting(
         _freshness, "how old the list may be: read=300,write=30,irreversible=5", Freshness()

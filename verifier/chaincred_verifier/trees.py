@@ -86,10 +86,11 @@ def search(
     tool: str = "",
     root_id: str = "",
     limit: int = 50,
-    before: int | None = None,
+    before: tuple[int, bytes] | None = None,
 ) -> dict[str, Any]:
     """Roots of trees in which all that is asked occurs, the last used first.
 
+    Those of one second by their root id; `before` are the second and the root id to go on from.
     `root_id` is the beginning of one in hexadecimal digits, `agent` a part of a name, in which
     upper and lower case letters of ASCII are alike.
     """
@@ -113,27 +114,30 @@ def search(
     if root_id:
         where.append("root_id >= ? AND root_id <= ?")
         values += [_prefix(root_id, "0"), _prefix(root_id, "f")]
-    having = "1 = 1" if before is None else "coalesce(max(last_used), min(first_seen)) < ?"
+    last = "coalesce(max(last_used), min(first_seen))"
+    having = "1 = 1"
+    if before is not None:
+        having = f"{last} < ? OR ({last} = ? AND root_id > ?)"
     latest = (
-        "SELECT root_id AS id, coalesce(max(last_used), min(first_seen)) AS latest, "
+        f"SELECT root_id AS id, {last} AS latest, "
         "count(*) AS nodes, max(last_used) AS last_used, sum(uses) AS uses, "
         "sum(CASE WHEN killed_by IS NULL AND expires_at > ? THEN 1 ELSE 0 END) AS alive "
         f"FROM blocks WHERE {' AND '.join(where)} GROUP BY root_id HAVING {having} "
-        "ORDER BY latest DESC LIMIT ?"
+        "ORDER BY latest DESC, id LIMIT ?"
     )
     found = store.rows(
         "SELECT link, agent, purpose, issued_at, expires_at, found.nodes, found.last_used, "
-        f"found.uses, found.alive FROM ({latest}) AS found JOIN blocks ON link = found.id "
-        "ORDER BY found.latest DESC, link",
+        f"found.latest, found.uses, found.alive FROM ({latest}) AS found "
+        "JOIN blocks ON link = found.id ORDER BY found.latest DESC, link",
         now,
         *values,
-        *([] if before is None else [before]),
-        min(limit, MAX_FOUND),
+        *([] if before is None else [before[0], *before]),
+        limit,
     )
     # Sums are decimals in PostgreSQL.
-    return {
-        "chains": [_spelled(_FOUND, (*row, int(uses), int(alive))) for *row, uses, alive in found]
-    }
+    chains = [_spelled(_FOUND, (*row, int(uses), int(alive))) for *row, _, uses, alive in found]
+    more = f"{found[-1][-3]}-{chains[-1]['root_id']}" if len(found) == limit else None
+    return {"chains": chains, "next": more}
 
 
 def _spelled(names: Sequence[str], row: Row) -> dict[str, Any]:

@@ -45,6 +45,7 @@ async def once(service: Service) -> None:
         pass
     while await service.write(lambda writing: drop_blocks(writing, before)) == _ROWS:
         pass
+    await service.write(lambda writing: drop_acks(writing, before))
     await service.write(
         lambda writing: writing.rows("DELETE FROM sessions WHERE expires_at < ?", writing.now)
     )
@@ -92,6 +93,15 @@ def drop_records(writing: Writing, before: int) -> int:
     # The hash before the oldest record that stays: an export begins from it.
     writing.rows("UPDATE audit_state SET first_n = ?, before_hash = ?", last + 1, bytes(running))
     return len(gone)
+
+
+def drop_acks(writing: Writing, before: int) -> None:
+    """Lets what followers said before a second go, but for the last that each of them said."""
+    writing.rows(
+        "DELETE FROM acks WHERE heard_at < ? AND EXISTS (SELECT 1 FROM acks AS later "
+        "WHERE later.name = acks.name AND later.seq > acks.seq)",
+        before,
+    )
 
 
 def drop_blocks(writing: Writing, before: int) -> int:

@@ -1,4 +1,4 @@
-"""Who a workload is: JWTs of OIDC issuers and of SPIFFE trust domains (specs/service.md 10.2).
+"""Who a workload is: JWTs of OIDC issuers and of SPIFFE trust domains (specs/service.md 10.3).
 
 A JWT is read strictly and once (`jwt`); what it says of itself only picks which configured issuer
 (`issuers`) has to answer for it. Keys come from that issuer's configuration alone: from a file, by

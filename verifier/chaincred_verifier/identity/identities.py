@@ -24,7 +24,7 @@ class Identities:
         self._audience = audience
 
     async def verify(self, jwt: str, now: int) -> Identity:
-        """Who shows this JWT, at `now` in seconds (specs/service.md 10.2).
+        """Who shows this JWT, at `now` in seconds (specs/service.md 10.3).
 
         Raises Refused with `identity`, and Unavailable if its issuer's keys cannot be had.
         """

@@ -61,7 +61,11 @@ class Discovery:
     async def fetch(self) -> KeySet:
         where = self.issuer.rstrip("/") + "/.well-known/openid-configuration"
         # Redirects are not followed: only the issuer's own host says where its keys are.
-        async with httpx2.AsyncClient(verify=self.trusted or True, timeout=None) as client:
+        trusted = self.trusted
+        if trusted is None:
+            # In a thread: reading the system's certificates takes a tenth of a second.
+            trusted = await asyncio.to_thread(httpx2.create_ssl_context)
+        async with httpx2.AsyncClient(verify=trusted, timeout=None) as client:
             said = _object(await _get(client, where))
             if said.get("issuer") != self.issuer:
                 raise KeysRefused("its discovery document is of another issuer")

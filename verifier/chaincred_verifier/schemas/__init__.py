@@ -129,10 +129,11 @@ ACK: Final = operation(gives={204: None}, takes={"application/vnd.chaincred.ack"
 # Trees and audit
 
 _FOUND: Final = answer("root_id agent purpose issued_at expires_at nodes last_used? uses")
+_CURSOR: Final = pattern("[0-9]{1,16}(-[0-9a-f]{64})?")
 CHAINS: Final = operation(
-    at_least({"chains": listed(_FOUND)}),
+    at_least({"chains": listed(_FOUND), "next": or_null(_CURSOR)}),
     query=each("agent task tool", text(0, 256))
-    | {"root_id": pattern("[0-9a-f]{0,64}"), "limit": number(1, 200), "before": number()},
+    | {"root_id": pattern("[0-9a-f]{0,64}"), "limit": number(1, 200), "before": _CURSOR},
     tool="chaincred.read",
 )
 _NODE: Final = answer(
