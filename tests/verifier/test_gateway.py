@@ -17,23 +17,12 @@ from starlette.datastructures import Headers
 from chaincred import Bearer, ChaincredError, Request, Resources, Tools
 from chaincred_verifier.gateway import Rules
 from chaincred_verifier.settings import SettingsRefused
+from tests.verifier.operated import shown
 from tests.verifier.running import AUDIENCE, NAME, Keys, Running, free_port
 
+GUARD = "### As the guard of other servers"
 RULES = f"""
-[[rule]]
-methods  = ["GET", "HEAD"]
-path     = "/files/**"
-tool     = "files.read"
-resource = "files/{{rest}}"
-audience = "{AUDIENCE}"
-
-[[rule]]
-methods  = ["PUT", "DELETE"]
-path     = "/files/**"
-tool     = "files.write"
-resource = "files/{{rest}}"
-audience = "{AUDIENCE}"
-
+{shown(GUARD, language="toml")[0]}
 [[rule]]
 methods  = ["POST"]
 path     = "/mail/*/send"
@@ -176,7 +165,7 @@ class Upstream(BaseHTTPRequestHandler):
     """The server behind the gateway; it has no idea of tokens."""
 
     def do_GET(self) -> None:
-        body = f"{self.command} {self.path} for {self.headers.get('X-Agent')}".encode()
+        body = f"{self.command} {self.path} for {self.headers.get('Chaincred-Agent')}".encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -198,20 +187,7 @@ http {{
   server {{
     listen 127.0.0.1:{port};
     large_client_header_buffers 4 32k;
-    location / {{
-      auth_request /auth;
-      auth_request_set $agent $upstream_http_chaincred_agent;
-      proxy_set_header X-Agent $agent;
-      proxy_pass http://127.0.0.1:{upstream};
-    }}
-    location = /auth {{
-      internal;
-      proxy_pass http://127.0.0.1:{service}/v1/forward-auth;
-      proxy_pass_request_body off;
-      proxy_set_header Content-Length "";
-      proxy_set_header X-Original-Method $request_method;
-      proxy_set_header X-Original-URI $request_uri;
-    }}
+    {locations}
   }}
 }}
 """
@@ -240,9 +216,11 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     threading.Thread(target=upstream.serve_forever, daemon=True).start()
     port = free_port()
     with Running(Keys(folder), gateway_rules=folder / "rules.toml") as service:
-        configuration = NGINX.format(
-            folder=folder, port=port, upstream=upstream.server_address[1], service=service.port
-        )
+        (locations,) = shown(GUARD, language="nginx")
+        for said, meant in ((":8000;", upstream.server_address[1]), (":8420/", service.port)):
+            assert said in locations
+            locations = locations.replace(said, f":{meant}{said[-1]}")
+        configuration = NGINX.format(folder=folder, port=port, locations=locations)
         (folder / "nginx.conf").write_text(configuration)
         process = subprocess.Popen([nginx, "-c", str(folder / "nginx.conf"), "-p", str(folder)])
         try:

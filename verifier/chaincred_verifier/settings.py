@@ -171,7 +171,9 @@ class Settings:
     )
     max_streams: int = _setting(_between(1, 100_000), "streams a worker holds at once", 1_000)
     refused_per_second: float = _setting(
-        _seconds(0.1, 1_000_000), "refused calls a second that one address may make", 20.0
+        _seconds(0.1, 1_000_000),
+        "refused calls a second that one address may make, with each worker",
+        20.0,
     )
     page: bool = _setting(_switch, "the page for security people: on or off", True)
     metrics: bool = _setting(_switch, "GET /metrics on the same port: on or off", True)
