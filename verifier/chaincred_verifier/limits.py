@@ -11,6 +11,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from functools import lru_cache, partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from itertools import chain
 from typing import Any, Final, cast
 
 from starlette.requests import Request
@@ -237,7 +238,7 @@ class Impatient(HttpToolsProtocol):
         self._has_head = True
         self._go_on()
         self._head_size = 0
-        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        size = len(self.url) + sum(map(len, chain.from_iterable(self.headers)))
         # The server takes up reading after each answer, however many calls wait already.
         if size > _MAX_HEAD or len(self.pipeline) >= _MAX_PIPELINED:
             raise ValueError("more than a connection may ask for")

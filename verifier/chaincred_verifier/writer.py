@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 TOGETHER: Final = 128
 """Decisions of one commit: enough to pay for the disk, few enough to answer within milliseconds."""
+ENOUGH: Final = 8
+"""Decisions that need not wait for more: the next are decided while these are committed."""
 WAITING: Final = 4_096
 """Jobs that may wait; with more the store is too slow, and who asks is told so."""
 LONGEST: Final = 5.0
@@ -111,6 +113,8 @@ class Writer:
             # At the end of this turn of the loop: else the first would be committed alone.
             self._loop.call_soon(self._hand_over)
         self._gathered.append(_Waiting(job, future, time.monotonic() + LONGEST))
+        if len(self._gathered) == ENOUGH:
+            self._hand_over()
         return future
 
     def _hand_over(self) -> None:

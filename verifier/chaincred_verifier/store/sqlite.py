@@ -18,7 +18,7 @@ BUSY: Final = 5.0
 PRAGMAS: Final = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
-    "PRAGMA wal_autocheckpoint=2000",
+    "PRAGMA wal_autocheckpoint=8000",
     "PRAGMA trusted_schema=OFF",
 )
 _HARMLESS: Final = frozenset(
