@@ -1,5 +1,7 @@
 """Secrets and floors on disk."""
 
+import errno
+import fcntl
 import os
 import stat
 import traceback
@@ -187,6 +189,16 @@ def test_what_is_no_floor_of_this_list_is_not_written_over(path, held):
     with pytest.raises(FileRefused, match="floor"):
         FileFloor(path).save(floor_at(1, 1))
     assert path.read_bytes() == held
+
+
+def test_where_nothing_can_be_locked_no_floor_is_written(path, monkeypatch):
+    def flock(fd, operation):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(FileRefused, match="No locks available"):
+        FileFloor(path).save(floor_at(1, 1))
+    assert not path.exists()
 
 
 def test_a_device_is_not_replaced_by_a_file(tmp_path):

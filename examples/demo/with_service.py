@@ -21,7 +21,7 @@ from story import NotAsTold, Story
 SERVERS = ("files-a", "files-b", "files-c")
 BOUND = 1.0
 """Seconds from the order to revoke until every server refuses."""
-HEARTBEAT, FRESH_FOR = 0.5, 4
+HEARTBEAT, FRESH_FOR = 1, 4
 """Seconds between two heads, and that one may be relied on."""
 BACK = 2.0
 """Seconds from the service's return until its followers are fresh again."""

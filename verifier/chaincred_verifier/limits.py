@@ -238,7 +238,9 @@ class Impatient(HttpToolsProtocol):
         self._has_head = True
         self._go_on()
         self._head_size = 0
-        size = len(self.url) + sum(map(len, chain.from_iterable(self.headers)))
+        # With ": " and a line's end for each, as they came.
+        fields = sum(map(len, chain.from_iterable(self.headers))) + 4 * len(self.headers)
+        size = len(self.url) + fields
         # The server takes up reading after each answer, however many calls wait already.
         if size > _MAX_HEAD or len(self.pipeline) >= _MAX_PIPELINED:
             raise ValueError("more than a connection may ask for")
