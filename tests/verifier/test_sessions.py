@@ -118,13 +118,14 @@ def test_a_session_outlasts_a_restart_and_the_store_does_not_hold_its_secrets(ru
 
 
 def test_who_can_write_to_the_store_does_not_sign_in_by_it(running: Running):
-    browser = Browser(running)
-    signed = running.admin.token.to_bytes()
-    forged = signed[:-1] + bytes([signed[-1] ^ 1])
+    reader = Browser(running, running.keys.admin(["chaincred.sign_in", "chaincred.read"]))
+    assert reader.revoke(what="task", task="t").json()["code"] == "caveat"
+    # A token is no secret, and the store holds those of everybody who signed in.
     with closing(sqlite3.connect(running.keys.folder / "service.db")) as store, store:
-        store.execute("UPDATE sessions SET token = ?", (forged,))
-    answer = browser.revoke(what="task", task="t")
+        store.execute("UPDATE sessions SET token = ?", (running.admin.token.to_bytes(),))
+    answer = reader.revoke(what="task", task="t")
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
+    assert reader.client.get("/v1/audit").json()["code"] == "unauthenticated"
 
 
 def test_an_administrators_name_is_the_one_that_its_issuer_gave_it(running: Running):

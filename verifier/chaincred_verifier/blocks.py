@@ -15,7 +15,7 @@ from chaincred import Expires, Task, Token
 from chaincred.caveat_json import caveat_json
 from chaincred.revocation import chain_id, key_id, task_id
 from chaincred.token import Hop
-from chaincred_verifier.store.driver import Reading, Row, Rows
+from chaincred_verifier.store.driver import Present, Reading, Row, Rows
 from chaincred_verifier.store.inserting import MOST, insert, parts
 
 _MAX_SECOND: Final = 2**53 - 1
@@ -27,12 +27,6 @@ class KnownLinks(Protocol):
     def __contains__(self, link: bytes) -> bool: ...
 
     def add(self, links: Sequence[bytes]) -> None: ...
-
-
-class Present(Reading, Protocol):
-    """A transaction with the second it takes as the present."""
-
-    now: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from chaincred import Request as Asked
 from chaincred_verifier.limits import body_of
 from chaincred_verifier.problems import Refused
 from chaincred_verifier.service import Service
-from chaincred_verifier.store.driver import Reading
 
 SCHEME: Final = "chaincred"
 COOKIE: Final = "chaincred_session"
@@ -84,20 +83,23 @@ async def _session(
     id = hashed(request.cookies.get(COOKIE, ""))
     csrf = hashed(request.headers.get(CSRF, ""))
 
-    def find(store: Reading) -> tuple[bytes, bytes, int] | None:
-        found = store.rows("SELECT token, csrf, expires_at FROM sessions WHERE id = ?", id)
-        return (bytes(found[0][0]), bytes(found[0][1]), found[0][2]) if found else None
-
-    found = await service.read(find)
+    found = await service.read(
+        lambda store: store.rows(
+            "SELECT token, csrf, expires_at, seal FROM sessions WHERE id = ?", id
+        )
+    )
     now = service.clock()
-    if found is None or found[2] <= now:
+    if not found or found[0][2] <= now:
         raise Refused("unauthenticated", "no presentation, and no session that lasts")
+    packed, known, seal = (bytes(found[0][at]) for at in (0, 1, 3))
+    # Who can write to the store must not sign in by it: tokens are there to be read.
+    if not hmac.compare_digest(service.seal(id, known, packed, found[0][2]), seal):
+        raise Refused("unauthenticated", "not a session that was begun here")
     # A page elsewhere can make a browser send the cookie; it cannot read this token.
-    if request.method not in _SAFE and not hmac.compare_digest(csrf, found[1]):
+    if request.method not in _SAFE and not hmac.compare_digest(csrf, known):
         raise Refused("unauthenticated", "the session's token is missing")
     verifier = service.admins.verifier(None)
-    token = Token.from_bytes(found[0])
-    # Anew each time: who can write to the store must not sign themselves in by it.
+    token = Token.from_bytes(packed)
     try:
         token.chain.check_signatures(service.settings.admin_roots)
     except ChaincredError as error:

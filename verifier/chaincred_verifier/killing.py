@@ -7,11 +7,11 @@ marks some in its own transaction, and the rest is marked later, some at a time 
 
 from __future__ import annotations
 
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from chaincred import PublicKey
 from chaincred.revocation import Entry, key_id
-from chaincred_verifier.store.driver import Reading, Row, Rows
+from chaincred_verifier.store.driver import Present, Reading, Row, Rows
 from chaincred_verifier.store.inserting import MOST, insert
 
 AT_ONCE: Final = 1_000
@@ -27,12 +27,6 @@ _BEGIN: Final = {
     _ISSUER: "SELECT link FROM blocks WHERE depth = 0 AND issuer = ? AND issued_at < ? {}",
     _TASK: "SELECT link FROM block_tasks WHERE task_id = ? {}",
 }
-
-
-class Present(Reading, Protocol):
-    """A transaction with the second it takes as the present."""
-
-    now: int
 
 
 def mark_killed(store: Present, entry: Entry, number: int) -> int:

@@ -311,7 +311,7 @@ class Impatient(HttpToolsProtocol):
 
 
 _IS_WHOLE: Final = "chaincred.is_whole"
-"""In the scope of a call: its body, once it has been read, and whether all of it has come."""
+"""In the scope of a call: all of its body has come."""
 _STREAM: Final = "/stream"
 _MAX_HEAD: Final = 65_536
 """Bytes of a request line and its headers: a presentation takes up to 12,300."""

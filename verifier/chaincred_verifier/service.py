@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
 import queue
 import time
 from collections.abc import Callable, Coroutine
@@ -14,6 +15,7 @@ import structlog
 from starlette.requests import HTTPConnection
 
 from chaincred import ChaincredError, ListRefused, PublicKey, RevocationView, Verifier
+from chaincred.encoding import pack
 from chaincred.errors import FileRefused
 from chaincred.files import FileFloor
 from chaincred_verifier import published, replay
@@ -39,6 +41,7 @@ _BEAT: Final = 0.2
 """Seconds between two looks at whether a head is due: times are whole seconds."""
 ASK: Final = 0.25
 """Seconds between two questions, where a look is a question to a server (PostgreSQL)."""
+_SEAL: Final = b"chaincred/v1/seal\0"
 _READERS: Final = 8
 _ENTRIES_A_SECOND: Final = 0.1
 _ENTRIES_AT_ONCE: Final = 100
@@ -85,6 +88,7 @@ class Service:
         )
         self.rules = Rules.read(settings.gateway_rules, settings.name)
         self.issuing = issuing_of(settings)
+        self._seal_key = hmac.digest(settings.list_key.reveal_seed(), _SEAL, "sha256")
         self._connect = connect
         self._loop = asyncio.get_running_loop()
         self._writer = Writer(connect, clock, list_id=own_id, capacity=settings.replay_capacity)
@@ -152,6 +156,13 @@ class Service:
                 self.unfit = None
                 if new:
                     self.published.tell()
+
+    def seal(self, *parts: bytes | int) -> bytes:
+        """What only a service with this list key can have put beside these in the store.
+
+        32 bytes (specs/service.md 11.1).
+        """
+        return hmac.digest(self._seal_key, pack(list(parts)), "sha256")
 
     def require_fit_to_sign(self, store: Reading) -> None:
         """Raises Unavailable where no head may be signed: the list was set back, or is not ours."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -194,7 +194,7 @@ class Settings:
                     # A key where its file was to be named is not repeated.
                     said_wrong = _SECRET.sub(r"\1…", str(error))
                     wrong.append(f"{name}: {said_wrong}")
-            elif each.default is each.default_factory:
+            elif each.default is MISSING and each.default_factory is MISSING:
                 wrong.append(f"{name}: is needed: {each.metadata['about']}")
         if not wrong:
             settings = cls(**values)

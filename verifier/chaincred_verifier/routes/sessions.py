@@ -35,14 +35,13 @@ async def sign_in(request: Request) -> Response:
     verified, _ = await service.admins.verify(presentation, asked)
     id, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     expires_at = min(verified.token.authority.expires_at, service.clock() + LONGEST)
+    row = (callers.hashed(id), callers.hashed(csrf), verified.token.to_bytes(), expires_at)
 
     def put(writing: Writing) -> None:
         writing.rows(
-            "INSERT INTO sessions (id, csrf, token, expires_at) VALUES (?, ?, ?, ?)",
-            callers.hashed(id),
-            callers.hashed(csrf),
-            verified.token.to_bytes(),
-            expires_at,
+            "INSERT INTO sessions (id, csrf, token, expires_at, seal) VALUES (?, ?, ?, ?, ?)",
+            *row,
+            service.seal(*row),
         )
         writing.record("sign_in", "ok", by=verified.hops[0].agent, root_id=verified.root_id.hex())
 

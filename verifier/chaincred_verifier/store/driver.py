@@ -19,6 +19,12 @@ class Reading(Protocol):
         """
 
 
+class Present(Reading, Protocol):
+    """A transaction with the second it takes as the present."""
+
+    now: int
+
+
 class Connection(Reading, Protocol):
     """One connection to a database, used by one thread at a time."""
 

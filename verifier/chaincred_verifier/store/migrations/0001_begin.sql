@@ -136,5 +136,6 @@ CREATE TABLE sessions (
     id         BYTEA  PRIMARY KEY,
     csrf       BYTEA  NOT NULL,
     token      BYTEA  NOT NULL,
-    expires_at BIGINT NOT NULL
+    expires_at BIGINT NOT NULL,
+    seal       BYTEA  NOT NULL
 );
