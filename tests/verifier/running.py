@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from itertools import cycle
+from itertools import count
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -247,8 +247,10 @@ def free_port() -> int:
 
 
 _WORKER: Final = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
-# Below those that the system gives to whoever calls: one of these could come in between.
-_PORTS: Final = cycle(range(12_000 + 5_000 * _WORKER, 17_000 + 5_000 * _WORKER))
+_MANY: Final = 5_000
+# Below those that the system gives to whoever calls: one of these could come in between. From
+# anywhere on, for two runs on one machine.
+_PORTS: Final = (12_000 + _MANY * _WORKER + (os.getpid() * 97 + n) % _MANY for n in count())
 _SERVE: Final = "from chaincred.cli import main; main()"
 
 __all__ = ["AUDIENCE", "NAME", "Keys", "Running", "Token", "authorization", "check", "free_port"]

@@ -347,7 +347,8 @@ def test_a_list_that_none_of_the_keys_signed_is_wrong(desk):
 
 def test_a_retired_key_that_is_of_no_more_use_is_told(desk):
     found = desk.looked(retired_list_keys=SigningKey.generate().public_key.hex())
-    told(found, "list", "note", "no retired key has signed anything that is kept")
+    key = read_key(desk.folder / "list.key").public_key.hex()
+    told(found, "list", "note", f"signed by CHAINCRED_LIST_KEY, {key}, alone")
 
 
 def test_a_list_that_was_changed_in_the_store_is_wrong(desk):

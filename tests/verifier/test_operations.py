@@ -150,6 +150,27 @@ def test_the_first_ten_minutes_end_an_agent_and_keep_the_evidence(page):
     assert head["n"] >= 4
 
 
+def test_a_follower_of_the_page_is_registered_and_says_what_it_enforces(page):
+    page.typed(*shown("## Followers"))
+    (code,) = shown("## Followers", language="python")
+    code = code.replace("    print(", "    __import__('time').sleep(2)\n    print(")
+    done = subprocess.run(
+        [sys.executable, "-c", page.here(code)],
+        cwd=page.folder / "etc",
+        env=plain_environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "last_error=None" in done.stdout
+    said = json.loads(page.typed(
+        "chaincred call GET https://verifier.example/v1/followers alice.token --key alice.key "
+        "--audience verifier.example"
+    ))["followers"]  # fmt: skip
+    assert [(each["name"], each["heard_at"] is not None) for each in said] == [("files-1", True)]
+
+
 def test_the_minutes_are_ten_and_come_in_order():
     minutes = [int(each) for each in re.findall(r"\*\*Minute (\d+)", section(INCIDENT))]
     assert minutes == sorted(minutes) and minutes[0] == 0 and minutes[-1] == 10

@@ -179,7 +179,7 @@ def test_the_commands_of_the_page_bring_everything_back(keys, backups):
         running.revoke(what="chain", link=bearer.token.root_id.hex())
         done(KEEP_THE_LIST, running, backups)
         lost(running)
-        assert "number 0 to 1" in done(RESTORE, running, backups).stdout
+        assert "numbers 1 to 1" in done(RESTORE, running, backups).stdout
         running.start()
         time.sleep(1)
         assert codes(running, [bearer]) == ["revoked"]

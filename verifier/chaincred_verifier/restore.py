@@ -55,6 +55,7 @@ def restore(path: Path, as_json: bool) -> None:
     finally:
         connection.close()
     value = {"before": found.before, "number": found.number, "killed": found.killed}
-    said = f"brought back: number {found.before} to {found.number}; {found.killed} known blocks die"
+    numbers = f"numbers {found.before + 1} to {found.number}"
+    said = f"brought back: {numbers}; {found.killed} known blocks die"
     same = f"nothing to bring back: the store is at number {found.number}"
     answer(as_json, value, [said if found.number > found.before else same])

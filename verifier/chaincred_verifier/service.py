@@ -18,6 +18,7 @@ from chaincred import ChaincredError, ListRefused, PublicKey, RevocationView, Ve
 from chaincred.encoding import pack
 from chaincred.errors import FileRefused
 from chaincred.files import FileFloor
+from chaincred.revocation import Floor
 from chaincred_verifier import published, replay
 from chaincred_verifier.decider import Decider, Recorder
 from chaincred_verifier.gateway import Rules
@@ -301,6 +302,7 @@ def prepare(
         migrate(connection)
         found = published.state(connection)
         if found is None:
+            _require_no_other(settings)
             with connection.writing():
                 writing = Writing(
                     connection,
@@ -318,6 +320,21 @@ def prepare(
     except (FileRefused, ListRefused) as error:
         raise SettingsRefused(f"CHAINCRED_FLOOR: {error}") from error
     return own_id
+
+
+def _require_no_other(settings: Settings) -> None:
+    """Raises SettingsRefused where the floor is of a list that a store without one has lost."""
+    try:
+        saved = FileFloor(settings.floor).load()
+        lost = saved and Floor.from_bytes(saved).place.list_id != published.id_of(settings.list_key)
+    except (FileRefused, ListRefused) as error:
+        raise SettingsRefused(f"CHAINCRED_FLOOR: {error}") from error
+    if lost:
+        raise SettingsRefused(
+            "CHAINCRED_STORE: it holds no list, and CHAINCRED_FLOOR is of one that "
+            "CHAINCRED_LIST_KEY did not begin: `chaincred restore LIST` brings that back, "
+            "another floor begins a new one"
+        )
 
 
 def service_of(connection: HTTPConnection) -> Service:

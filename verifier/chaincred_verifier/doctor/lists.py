@@ -66,8 +66,9 @@ def _signed(settings: Settings, store: Reading, state: State) -> Findings:
     elif settings.retired_list_keys:
         yield note(
             "list",
-            "no retired key has signed anything that is kept",
-            "once every verifier knows the new key, take the retired ones out everywhere",
+            f"signed by CHAINCRED_LIST_KEY, {settings.list_key.public_key.hex()}, alone",
+            "what CHAINCRED_RETIRED_LIST_KEYS names is of no use any more once every verifier "
+            "knows that key, unless it is a key that is to sign next",
         )
 
 

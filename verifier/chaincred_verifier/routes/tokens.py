@@ -79,6 +79,7 @@ async def _for_administrator(service: Service, issuing: Issuing, request: Reques
     by = ADMIN + caller.agent
     try:
         token = issuing.issue(by, asked, now=service.clock())
+        service.published.view.require_alive(token.footing, "")
         await service.write(_issued(token, by))
     except ChaincredError as error:
         await _record(service, error, by)
@@ -116,6 +117,7 @@ async def _exchanged(service: Service, issuing: Issuing, body: bytes) -> Respons
             raise Refused("key_proof", "the holder's key did not sign this exchange, here and now")
         asked = Asked(holder, who, purpose, caveats, lifetime, max_hops)
         token = issuing.issue(who, asked, now=now)
+        service.published.view.require_alive(token.footing, "")
         await service.write(_issued(token, who, proof))
     except ChaincredError as error:
         await _record(service, error, who)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -48,9 +48,10 @@ class DatabaseFile:
         """A connection that waits so many seconds for a lock. Raises Unavailable, sqlite3.Error."""
         if self._first is not None:
             self.require()
-        mode = "rwc" if self._first is None else "rw"
+        if self._first is None:
+            self._make()
         opened = sqlite3.connect(
-            f"file:{quote(self._path)}?mode={mode}",
+            f"file:{quote(self._path)}?mode=rw",
             uri=True,
             isolation_level=None,
             check_same_thread=False,
@@ -65,6 +66,11 @@ class DatabaseFile:
             opened.close()
             raise
         return opened
+
+    def _make(self) -> None:
+        # For its owner only, and so will be the files beside it: it tells who did what.
+        with suppress(OSError):
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
 
     def require(self) -> None:
         """Raises Unavailable unless the first file is where it was."""
