@@ -90,6 +90,11 @@ def test_one_that_can_do_everything_is_alive_and_ready(shared):
     assert ready(shared) == []
 
 
+def test_the_store_is_for_its_owner_only(running):
+    for path in running.keys.folder.glob("service.db*"):
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
 def test_it_is_unfit_without_its_store_and_fit_again_with_it(keys):
     with Running(keys) as running:
         (bearer,) = keys.chain("a")

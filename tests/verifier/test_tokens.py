@@ -175,6 +175,14 @@ def refused(answer, code, error=None, status=None):
 # For workloads
 
 
+def test_what_would_be_dead_at_once_is_not_issued(service):
+    key = SigningKey.generate()
+    assert service.running.revoke(what="holder", key=key.public_key.hex()).status_code == 201
+    for answer in (service.ask(key), service.exchange(ci_jwt(), key)):
+        assert (answer.status_code, answer.json()["code"]) == (403, "revoked")
+    assert answer.json()["error"] == "invalid_request"
+
+
 def test_a_workload_of_a_real_provider_gets_a_token_that_is_admitted(service, key):
     jwt = service.provider.id_token("alice", NAME)
     caveats = '[{"kind": "MaxEffect", "effect": "write"}]'
