@@ -31,7 +31,7 @@ from chaincred import (
     Tools,
 )
 from chaincred.ack import MEDIA_TYPE, Ack
-from chaincred.files import write_secret
+from chaincred.files import write_key
 from chaincred_verifier.page import assets, rendering
 from tests.cli.terminal import ran
 from tests.verifier.running import TOOLS, Running, authorization
@@ -387,10 +387,12 @@ def test_the_page_can_be_left_out(keys):
 
 @browsing
 def test_what_the_command_prints_signs_in_and_out_again(window, shared, tmp_path):
-    write_secret(tmp_path / "admin.bearer", shared.admin.reveal())
+    (tmp_path / "alice.token").write_text(str(shared.admin.token))
+    write_key(tmp_path / "alice.key", shared.admin.key)
     page = window.go()
     command = page.inner_text(".command").split()
-    assert command[:3] == ["chaincred", "sign-in", "admin.bearer"] and shared.url in command
+    assert command[:5] == ["chaincred", "sign-in", "alice.token", "--key", "alice.key"]
+    assert shared.url in command
     page.fill("#presentation", ran(*command[1:], cwd=tmp_path).stdout)
     page.click("text=Sign in >> nth=-1")
     page.wait_for_selector("#status a")
