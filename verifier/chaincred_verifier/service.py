@@ -14,7 +14,7 @@ from typing import Any, Final, Self, TypeVar
 import structlog
 from starlette.requests import HTTPConnection
 
-from chaincred import ChaincredError, ListRefused, PublicKey, RevocationView, Verifier
+from chaincred import ChaincredError, ListRefused, PublicKey, Verifier
 from chaincred.encoding import pack
 from chaincred.errors import FileRefused
 from chaincred.files import FileFloor
@@ -297,12 +297,18 @@ def prepare(
 
     Raises Unavailable, or SettingsRefused where the floor cannot be read or is another list's.
     """
+    floor = _floor(settings)
     connection = connect()
     try:
         migrate(connection)
         found = published.state(connection)
         if found is None:
-            _require_no_other(settings)
+            if floor and floor.place.list_id != published.id_of(settings.list_key):
+                raise SettingsRefused(
+                    "CHAINCRED_STORE: it holds no list, and CHAINCRED_FLOOR is of one that "
+                    "CHAINCRED_LIST_KEY did not begin: `chaincred restore LIST` brings that back, "
+                    "another floor begins a new one"
+                )
             with connection.writing():
                 writing = Writing(
                     connection,
@@ -315,26 +321,18 @@ def prepare(
     finally:
         connection.close()
     own_id = found.place.list_id
-    try:
-        RevocationView(settings.list_keys, floor=FileFloor(settings.floor), list_id=own_id)
-    except (FileRefused, ListRefused) as error:
-        raise SettingsRefused(f"CHAINCRED_FLOOR: {error}") from error
+    if floor and floor.place.list_id != own_id:
+        raise SettingsRefused("CHAINCRED_FLOOR: the floor is that of another list")
     return own_id
 
 
-def _require_no_other(settings: Settings) -> None:
-    """Raises SettingsRefused where the floor is of a list that a store without one has lost."""
+def _floor(settings: Settings) -> Floor | None:
+    """What is on disk of the list that was published. Raises SettingsRefused."""
     try:
         saved = FileFloor(settings.floor).load()
-        lost = saved and Floor.from_bytes(saved).place.list_id != published.id_of(settings.list_key)
+        return None if saved is None else Floor.from_bytes(saved)
     except (FileRefused, ListRefused) as error:
         raise SettingsRefused(f"CHAINCRED_FLOOR: {error}") from error
-    if lost:
-        raise SettingsRefused(
-            "CHAINCRED_STORE: it holds no list, and CHAINCRED_FLOOR is of one that "
-            "CHAINCRED_LIST_KEY did not begin: `chaincred restore LIST` brings that back, "
-            "another floor begins a new one"
-        )
 
 
 def service_of(connection: HTTPConnection) -> Service:
