@@ -15,7 +15,7 @@ from chaincred import FOREVER, Bearer, Entry, ListRefused, RevocationView, Signi
 from chaincred.audit import first_hash, next_hash
 from chaincred.replay import InMemoryReplay
 from chaincred_verifier import audit_log, published, replay
-from chaincred_verifier.compacting import Found, snapshot_of
+from chaincred_verifier.compacting import Found
 from chaincred_verifier.ledger import Writing
 from chaincred_verifier.problems import Refused, Unavailable
 from chaincred_verifier.published import Published
@@ -317,10 +317,15 @@ def test_a_delta_leads_from_any_number_to_the_head(store: Store) -> None:
         assert view.seq == 6 and all(is_dead(view, link) for link in range(6))
 
 
+def begun(writing: Writing, *links: int) -> None:
+    published.begin(writing, KEY, fresh_for=300)
+    for link in links:
+        append(writing, link)
+
+
 def test_what_is_revoked_while_a_snapshot_is_made_stays(store: Store) -> None:
     with store.writing() as writing:
-        published.begin(writing, KEY, fresh_for=300)
-        append(writing, 0)
+        begun(writing, 0)
         compacted = Found.read(writing).compacted(KEY, (KEY.public_key,), NOW)
         append(writing, 1)
         assert compacted.put(writing, keep=0)
@@ -333,36 +338,28 @@ def test_what_is_revoked_while_a_snapshot_is_made_stays(store: Store) -> None:
 
 def test_a_snapshot_takes_the_place_only_of_the_one_that_it_was_made_from(store: Store) -> None:
     with store.writing() as writing:
-        published.begin(writing, KEY, fresh_for=300)
-        append(writing, 0)
+        begun(writing, 0)
         late = Found.read(writing).compacted(KEY, (KEY.public_key,), NOW)
         append(writing, 1)
         assert compact(writing, KEY, now=NOW, keep=0) == 2
         assert not late.put(writing, keep=0)
-        assert snapshot_of(writing) == (2, NOW)
+        assert published.snapshot_of(writing) == (2, NOW)
 
 
 def test_a_snapshot_of_another_past_is_not_put_in_place(store: Store) -> None:
-    def past(writing: Writing, *links: int) -> None:
-        published.begin(writing, KEY, fresh_for=300)
-        for link in links:
-            append(writing, link)
-
     with store.trying() as writing:
-        past(writing, 0, 1)
+        begun(writing, 0, 1)
         other = Found.read(writing).compacted(KEY, (KEY.public_key,), NOW)
     for links in ((0,), (0, 2), (0, 2, 3)):
         with store.trying() as writing:
-            past(writing, *links)
+            begun(writing, *links)
             assert not other.put(writing, keep=0)
-            assert snapshot_of(writing) == (0, NOW)
+            assert published.snapshot_of(writing) == (0, NOW)
 
 
 def test_nothing_is_signed_over_a_list_that_is_not_whole(store: Store) -> None:
     with store.writing() as writing:
-        published.begin(writing, KEY, fresh_for=300)
-        append(writing, 0)
-        append(writing, 1)
+        begun(writing, 0, 1)
         writing.rows("DELETE FROM entries WHERE number = 1")
         with pytest.raises(Unavailable, match="not whole"):
             Found.read(writing).compacted(KEY, (KEY.public_key,), NOW)

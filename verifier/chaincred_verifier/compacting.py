@@ -39,7 +39,7 @@ class Compacted:
         last = writing.rows("SELECT running FROM entries WHERE number = ?", self.place.seq)
         # Another service was faster, or the store was set back meanwhile.
         if (
-            snapshot_of(writing) != self.of
+            published.snapshot_of(writing) != self.of
             or held.place.seq < self.place.seq
             or any(bytes(running) != self.place.hash for (running,) in last)
         ):
@@ -84,9 +84,3 @@ class Found:
         taken_at = min(now, self.issued_at)
         snapshot = whole.compact(taken_at).base
         return Compacted(snapshot.place, taken_at, snapshot.sign(key), self.of)
-
-
-def snapshot_of(store: Reading) -> tuple[int, int]:
-    """The number and time of the snapshot in the store."""
-    ((seq, taken_at),) = store.rows("SELECT seq, taken_at FROM list_snapshot")
-    return seq, taken_at

@@ -144,6 +144,12 @@ def _sign(writing: Writing, key: SigningKey, held: State, place: Place, fresh_fo
     )
 
 
+def snapshot_of(store: Reading) -> tuple[int, int]:
+    """The number and time of the snapshot in the store."""
+    ((seq, taken_at),) = store.rows("SELECT seq, taken_at FROM list_snapshot")
+    return seq, taken_at
+
+
 def keep_snapshot(writing: Writing, seq: int, taken_at: int, signed: bytes) -> None:
     """Puts a signed snapshot in the place of the one before."""
     writing.rows("DELETE FROM list_snapshot")
@@ -275,22 +281,21 @@ class Published:
 
     def signs_snapshot(self, store: Reading) -> bool:
         """Whether the snapshot is signed by the key in use, not by one of before."""
-        ((seq, taken_at),) = store.rows("SELECT seq, taken_at FROM list_snapshot")
-        if (seq, taken_at) != self._signed:
+        at = snapshot_of(store)
+        if at != self._signed:
             # Up to some hundred megabytes: not read each time that this is asked.
             ((signed,),) = store.rows("SELECT signed FROM list_snapshot")
             found = Signed.from_bytes(bytes(signed))
             if not found.is_signed_by(Context.SNAPSHOT, [self.key.public_key]):
                 return False
-            self._signed = (seq, taken_at)
+            self._signed = at
         return True
 
     def whole(self, store: Reading, *, gzip: bool = False) -> tuple[bytes, bytes]:
         """The packed whole list in two parts, compressed if asked."""
         held = held_state(store)
-        ((seq, taken_at),) = store.rows("SELECT seq, taken_at FROM list_snapshot")
         whole = self._whole
-        if whole is None or (whole.seq, whole.taken_at) != (seq, taken_at):
+        if whole is None or (whole.seq, whole.taken_at) != snapshot_of(store):
             ((seq, taken_at, signed),) = store.rows(
                 "SELECT seq, taken_at, signed FROM list_snapshot"
             )

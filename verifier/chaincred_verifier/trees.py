@@ -94,6 +94,7 @@ def search(
     `root_id` is the beginning of one in hexadecimal digits, `agent` a part of a name, in which
     upper and lower case letters of ASCII are alike.
     """
+    limit = min(limit, MAX_FOUND)
     where = ["1 = 1"]
     values: list[Any] = []
     if agent:

@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from chaincred_verifier import killing, published
-from chaincred_verifier.compacting import Found, snapshot_of
+from chaincred_verifier.compacting import Found
 from chaincred_verifier.ledger import Writing
 from chaincred_verifier.problems import Unavailable
 from chaincred_verifier.service import Service
@@ -57,13 +57,14 @@ async def compact(service: Service) -> None:
 
     def due(store: Reading) -> Found | None:
         service.require_fit_to_sign(store)
-        seq, taken_at = snapshot_of(store)
-        if published.held_state(store).place.seq - seq >= settings.compact_after:
-            return Found.read(store)
+        seq, taken_at = published.snapshot_of(store)
         # Once a day for what died since, and when the list key is another one.
-        if now - taken_at >= _DAY or not service.published.signs_snapshot(store):
-            return Found.read(store)
-        return None
+        is_due = (
+            published.held_state(store).place.seq - seq >= settings.compact_after
+            or now - taken_at >= _DAY
+            or not service.published.signs_snapshot(store)
+        )
+        return Found.read(store) if is_due else None
 
     def put(writing: Writing) -> bool:
         service.require_fit_to_sign(writing)

@@ -34,9 +34,7 @@ async def whole_or_delta(request: Request) -> Response:
     since = uint_in(query, "since", 0) if "since" in query else None
 
     def look(store: Reading) -> tuple[str, tuple[bytes, ...] | None, bool]:
-        state = published.state(store)
-        if state is None:
-            raise Unavailable("the list is not begun")
+        state = published.held_state(store)
         if request.headers.get("if-none-match") == state.etag:
             return state.etag, None, False
         if since is None:
@@ -80,9 +78,7 @@ async def head(request: Request) -> Response:
 
 
 def _heartbeat(store: Reading) -> tuple[str, bytes]:
-    state = published.state(store)
-    if state is None:
-        raise Unavailable("the list is not begun")
+    state = published.held_state(store)
     return state.etag, published.delta(store, state.place.seq)
 
 

@@ -90,7 +90,6 @@ async def forward_auth(request: Request) -> Response:
         asked, audience = service.rules.request(request.headers)
         verified, _ = await service.decider.verify(presentation, asked, audience=audience)
     except ChaincredError as error:
-        request.state.refused = error.code
         service.metrics.decided(error.code)
         # Gateways turn every other status into a fault of their own.
         return problems.answer(error, 401 if error.code == "unauthenticated" else 403)

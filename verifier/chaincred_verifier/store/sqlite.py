@@ -46,10 +46,10 @@ class DatabaseFile:
 
     def open(self, seconds: float) -> sqlite3.Connection:
         """A connection that waits so many seconds for a lock. Raises Unavailable, sqlite3.Error."""
-        if self._first is not None:
-            self.require()
         if self._first is None:
             self._make()
+        else:
+            self.require()
         opened = sqlite3.connect(
             f"file:{quote(self._path)}?mode=rw",
             uri=True,
