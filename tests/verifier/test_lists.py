@@ -193,3 +193,24 @@ def test_streams_are_limited(keys: Keys):
                     return
             time.sleep(0.1)
         raise AssertionError("a stream that ended is never given back")
+
+
+@pytest.mark.parametrize(
+    ("said", "taken"),
+    [
+        ("gzip", True),
+        ("br, gzip;q=0.5", True),
+        ("identity", False),
+        ("gzip;q=0", False),
+        ("gzip; q=0.000, br", False),
+        ("xgzip", False),
+    ],
+)
+def test_a_long_delta_is_compressed_for_who_takes_it(shared: Running, said: str, taken: bool):
+    for number in range(20):
+        shared.revoke(what="task", task=f"long-{number}", reason="x" * 100)
+    end = shared.client.get("/healthz").json()["list"]
+    answer = shared.client.get(f"/v1/list?since={end - 20}", headers={"Accept-Encoding": said})
+    assert (answer.headers.get("content-encoding") == "gzip") == taken
+    update = Update.from_bytes(answer.content)
+    assert (update.start, len(update.entries)) == (end - 20, 20)
