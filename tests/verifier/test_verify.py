@@ -183,7 +183,7 @@ def test_trailer_fields_are_no_header_fields_and_close_the_connection(shared: Ru
 
 
 def test_a_batch_does_not_get_around_the_limit(keys: Keys):
-    with Running(keys, refused_per_second=1) as service:
+    with Running(keys, refused_per_second=0.2) as service:
         bad = {"presentation": "cc1p_AA", "request": {"tool": "t", "effect": "read"}}
         codes = [
             each["code"]
@@ -193,6 +193,17 @@ def test_a_batch_does_not_get_around_the_limit(keys: Keys):
         ]
         assert codes[0] == "malformed" and codes[-1] == "rate_limited"
         assert service.client.get("/readyz").status_code == 429
+
+
+def test_two_hundred_at_once_are_answered_where_nothing_else_is_set(keys: Keys):
+    with Running(keys) as service:
+        bad = {"presentation": "cc1p_AA", "request": {"tool": "t", "effect": "read"}}
+        batch = {"checks": [bad] * 100}
+        answers = [service.client.post("/v1/verify", json=batch) for _ in range(3)]
+        codes = [[each["code"] for each in answer.json().get("results", [])] for answer in answers]
+        assert codes[0] == codes[1] == ["malformed"] * 100
+        # Only five seconds would earn a hundred more.
+        assert answers[2].status_code == 429 or codes[2][-1] == "rate_limited"
 
 
 def test_all_that_is_asked_at_once_counts():
