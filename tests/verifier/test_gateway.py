@@ -1,7 +1,8 @@
-"""Gateways (specs/service.md 5): rules, and a real nginx that asks before it passes a call on."""
+"""Gateways (specs/service.md 5): rules, and a real nginx and Caddy that ask before they pass on."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import threading
@@ -193,8 +194,17 @@ http {{
 """
 
 
+CADDY = """
+{{
+  admin off
+  auto_https off
+}}
+{sites}
+"""
+
+
 class Gateway:
-    """nginx in front of a server, and a service that it asks."""
+    """nginx or Caddy in front of a server, and a service that it asks."""
 
     def __init__(self, service: Running, url: str) -> None:
         self.service = service
@@ -205,24 +215,50 @@ class Gateway:
         return self.client.request(method, uri, headers={"Authorization": f"Chaincred {shown}"})
 
 
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    nginx = shutil.which("nginx")
-    if nginx is None:
-        pytest.skip("nginx is not installed")
+def guarding(language: str, meant: dict[str, object]) -> str:
+    """What operations.md has a gateway configured with, with other addresses."""
+    (said,) = shown(GUARD, language=language)
+    for each, instead in meant.items():
+        assert each in said
+        said = said.replace(each, str(instead))
+    return said
+
+
+def nginx(folder: Path, port: int, upstream: int, service: int) -> list[str]:
+    locations = guarding("nginx", {":8000;": f":{upstream};", ":8420/": f":{service}/"})
+    configuration = NGINX.format(folder=folder, port=port, locations=locations)
+    (folder / "nginx.conf").write_text(configuration)
+    return ["nginx", "-c", str(folder / "nginx.conf"), "-p", str(folder)]
+
+
+def caddy(folder: Path, port: int, upstream: int, service: int) -> list[str]:
+    sites = guarding(
+        "caddyfile",
+        {
+            "files.example": f"http://127.0.0.1:{port}",
+            ":8000": f":{upstream}",
+            ":8420": f":{service}",
+        },
+    )
+    (folder / "Caddyfile").write_text(CADDY.format(sites=sites))
+    return ["caddy", "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
+
+
+@pytest.fixture(scope="module", params=[nginx, caddy], ids=["nginx", "Caddy"])
+def gateway(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
+    if shutil.which(request.param.__name__) is None:
+        pytest.skip(f"{request.param.__name__} is not installed")
     folder = tmp_path_factory.mktemp("gateway")
     (folder / "rules.toml").write_text(RULES)
     upstream = ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
     threading.Thread(target=upstream.serve_forever, daemon=True).start()
     port = free_port()
     with Running(Keys(folder), gateway_rules=folder / "rules.toml") as service:
-        (locations,) = shown(GUARD, language="nginx")
-        for said, meant in ((":8000;", upstream.server_address[1]), (":8420/", service.port)):
-            assert said in locations
-            locations = locations.replace(said, f":{meant}{said[-1]}")
-        configuration = NGINX.format(folder=folder, port=port, locations=locations)
-        (folder / "nginx.conf").write_text(configuration)
-        process = subprocess.Popen([nginx, "-c", str(folder / "nginx.conf"), "-p", str(folder)])
+        command = request.param(folder, port, upstream.server_address[1], service.port)
+        with (folder / "gateway.log").open("w") as log:
+            process = subprocess.Popen(command, stderr=log, env={**os.environ, "HOME": str(folder)})
         try:
             wait_for(port)
             found = Gateway(service, f"http://127.0.0.1:{port}")
@@ -244,17 +280,17 @@ def wait_for(port: int) -> None:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.02)
-    raise AssertionError("nginx did not start")
+    raise AssertionError("the gateway did not start")
 
 
-def test_nginx_passes_on_what_is_admitted_and_says_who_asked(gateway: Gateway):
+def test_a_gateway_passes_on_what_is_admitted_and_says_who_asked(gateway: Gateway):
     bearer = gateway.service.keys.chain("planner", "wörker", caveats=[Tools(["files.read"])])[-1]
     request = Request("files.read", effect="read", resource="files/a.md", args={"query": "v=1"})
     answer = gateway.call(bearer, "GET", "/files/a.md?v=1", request)
     assert (answer.status_code, answer.text) == (200, "GET /files/a.md?v=1 for w%C3%B6rker")
 
 
-def test_nginx_stops_what_is_refused(gateway: Gateway):
+def test_a_gateway_stops_what_is_refused(gateway: Gateway):
     bearer = gateway.service.keys.chain(
         "planner", caveats=[Tools(["files.read"]), Resources(["files/public/**"])]
     )[0]
@@ -272,7 +308,7 @@ def test_nginx_stops_what_is_refused(gateway: Gateway):
     assert other.status_code == 403
 
 
-def test_nginx_stops_a_replay_and_what_is_revoked(gateway: Gateway):
+def test_a_gateway_stops_a_replay_and_what_is_revoked(gateway: Gateway):
     bearer = gateway.service.keys.chain("planner")[0]
     request = Request("files.read", effect="read", resource="files/a.md")
     shown = bearer.present(request, audience=AUDIENCE, now=int(time.time()))
@@ -286,6 +322,22 @@ def test_nginx_stops_a_replay_and_what_is_revoked(gateway: Gateway):
         headers={**header, "X-Forwarded-Method": "GET", "X-Forwarded-Uri": "/files/a.md"},
     )
     assert (said.status_code, said.json()["code"]) == (403, "proof_replayed")
+
+
+def test_what_a_caller_says_in_a_gateways_headers_is_not_believed(gateway: Gateway):
+    bearer = gateway.service.keys.chain("planner", caveats=[Resources(["files/public/**"])])[0]
+    public = Request("files.read", effect="read", resource="files/public/a.md")
+
+    def call(path: str, **headers: str) -> httpx2.Response:
+        shown = bearer.present(public, audience=AUDIENCE, now=int(time.time()))
+        said = {name.replace("_", "-"): value for name, value in headers.items()}
+        return gateway.client.get(path, headers={"Authorization": f"Chaincred {shown}", **said})
+
+    answer = call("/files/public/a.md", Chaincred_Agent="root")
+    assert (answer.status_code, answer.text) == (200, "GET /files/public/a.md for planner")
+    for pair in ("X-Original-Method", "X-Original-URI"), ("X-Forwarded-Method", "X-Forwarded-Uri"):
+        claimed = dict(zip(pair, ("GET", "/files/public/a.md"), strict=True))
+        assert call("/files/secret", **claimed).status_code == 403
 
 
 def test_the_body_of_a_refusal_has_its_own_code(gateway: Gateway):
