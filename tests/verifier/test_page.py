@@ -438,6 +438,8 @@ def test_what_does_not_sign_in_is_told_why(window, shared):
 def family(story: Story) -> dict[str, Bearer]:
     """orchestrator > planner > (reader, writer), and orchestrator > mailer."""
     root = story.tree(Tools(["read_file", "mail"]), Task("q3"), agent="orchestrator/q3")
+    # In the order they are drawn in: by the second they were seen first, then by name.
+    mailer = story.hand(root, "mailer", "Send")
     planner = story.hand(root, "planner", "Plan the report", Audience(["files.example"]))
     reader = story.hand(planner, "reader", "Read", MaxEffect("read"), Resources(["docs/**"]))
     for _ in range(2):
@@ -448,7 +450,7 @@ def family(story: Story) -> dict[str, Bearer]:
         "planner": planner,
         "reader": reader,
         "writer": story.hand(planner, "writer", "Write", MaxHops(0)),
-        "mailer": story.hand(root, "mailer", "Send"),
+        "mailer": mailer,
     }
 
 
