@@ -11,7 +11,7 @@ import struct
 import sys
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Final
 
@@ -60,6 +60,11 @@ class IdTable:
     def __len__(self) -> int:
         return len(self._high)
 
+    def items(self) -> Iterator[tuple[bytes, int]]:
+        """Each id (16 bytes) and its `until`, in ascending order."""
+        for high, low, until in zip(self._high, self._low, self._until, strict=True):
+            yield _HALVES.pack(high, low), until
+
     def until(self, id: bytes) -> int | None:
         """The second that `id` (16 bytes) may be forgotten; None if it is not here."""
         if not self._high:
@@ -104,11 +109,7 @@ class IdTable:
 
     def missing_from(self, other: IdTable, now: int) -> bool:
         """Whether an id that lives past `now` is not in `other`, or is there for less long."""
-        rows = zip(self._high, self._low, self._until, strict=True)
-        return any(
-            until > now and (other.until(_HALVES.pack(high, low)) or 0) < until
-            for high, low, until in rows
-        )
+        return any(until > now and (other.until(id) or 0) < until for id, until in self.items())
 
     def any_of(self, ids: Iterable[bytes]) -> bytes | None:
         """The first of `ids` (16 bytes each) that is here; None if none is."""

@@ -209,6 +209,8 @@ def test_a_snapshot_beyond_the_stores_number_takes_the_place_of_what_it_knew(key
         second = SigningKey.generate()
         assert codes(running, [early, helper, holder, other, free]) == ["ok"] * 5
         codes(running, [tasked], task="q3")
+        # Not shown before the store has lost what killed them.
+        late, late_tasked = keys.chain("late")[0], keys.chain("tasked", caveats=[Task("q3")])[0]
         running.revoke(what="chain", link=early.token.root_id.hex())
         view = view_of(running)
         done(BACK_UP, running, backups)
@@ -218,7 +220,8 @@ def test_a_snapshot_beyond_the_stores_number_takes_the_place_of_what_it_knew(key
             {"what": "holder", "key": holder.token.chain.holder.hex()},
             {"what": "task", "task": "q3"},
             {"what": "issuer", "key": second.public_key.hex()},
-            *({"what": "task", "task": f"t{n}"} for n in range(7)),
+            {"what": "chain", "link": late.token.root_id.hex()},
+            *({"what": "task", "task": f"t{n}"} for n in range(6)),
         ):
             assert running.revoke(**said).status_code == 201
         assert compacted(running) == 12
@@ -233,24 +236,26 @@ def test_a_snapshot_beyond_the_stores_number_takes_the_place_of_what_it_knew(key
         running.start()
         time.sleep(1)
         assert codes(running, [early, chain, helper, holder, other]) == ["revoked"] * 5
-        assert codes(running, [tasked], task="q3") == ["revoked"]
-        assert codes(running, [free]) == ["ok"]
+        assert codes(running, [tasked, late_tasked], task="q3") == ["revoked"] * 2
+        assert codes(running, [free, late]) == ["ok", "revoked"]
         followed(view, running)
         assert view.seq == 13
         assert view.holds(Entry.issuer(second.public_key).id)
         assert running.client.get("/v1/list?since=1").status_code == 410
-        for bearer, alive in ((helper, False), (tasked, False), (free, True)):
+        living = {helper: False, tasked: False, late: False, late_tasked: False, free: True}
+        for bearer, alive in living.items():
             tree = running.read(f"/v1/chains/{bearer.token.root_id.hex()}").json()
-            assert {node["alive"] for node in tree["nodes"]} == {alive}
+            assert {node["alive"] for node in tree["nodes"]} == {alive}, bearer
 
 
 def test_what_an_issuer_signed_before_a_time_is_marked_by_a_snapshot_too(keys, backups):
     running = Running(keys, compact_after=10)
     with running:
-        (bearer,) = keys.chain("a")
+        (bearer,), (late,) = keys.chain("a"), keys.chain("late")
         codes(running, [bearer])
         done(BACK_UP, running, backups)
-        running.revoke(what="issuer", key=keys.root.public_key.hex(), before=int(time.time()) + 1)
+        before = int(time.time()) + 1
+        running.revoke(what="issuer", key=keys.root.public_key.hex(), before=before)
         for n in range(10):
             running.revoke(what="task", task=f"t{n}")
         compacted(running)
@@ -258,6 +263,14 @@ def test_what_an_issuer_signed_before_a_time_is_marked_by_a_snapshot_too(keys, b
         lost(running)
         shutil.copy(backups / "service.db", keys.folder / "service.db")
         assert restored(running, backups / "revoked.list")[1]["killed"] == 1
+        running.start()
+        time.sleep(max(1, before - time.time()))
+        # Of the two that are shown first now one was issued in time to live.
+        (fresh,) = keys.chain("fresh")
+        assert codes(running, [late, fresh]) == ["revoked", "ok"]
+        for each, alive in ((late, False), (fresh, True)):
+            tree = running.read(f"/v1/chains/{each.token.root_id.hex()}").json()
+            assert [node["alive"] for node in tree["nodes"]] == [alive]
 
 
 def test_the_list_alone_begins_a_store_where_there_is_no_backup(keys, backups):

@@ -142,10 +142,10 @@ def _killers(
     """Number and `before` of the entries that name these blocks, by id."""
     ids = [id for token, depth in blocks for id in _ids(token, depth)]
     found: dict[bytes, list[tuple[int, int | None]]] = {}
-    for id, number, before in _among(
-        store, "SELECT id, number, before_time FROM entries WHERE id", ids
-    ):
-        found.setdefault(bytes(id), []).append((number, before))
+    for table in ("entries", "nameless"):
+        killers = _among(store, f"SELECT id, number, before_time FROM {table} WHERE id", ids)
+        for id, number, before in killers:
+            found.setdefault(bytes(id), []).append((number, before))
     return found
 
 

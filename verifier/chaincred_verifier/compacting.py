@@ -46,9 +46,9 @@ class Compacted:
             return False
         published.keep_snapshot(writing, self.place.seq, self.taken_at, self.signed)
         oldest = max(held.oldest, self.place.seq - keep)
-        writing.rows(
-            "DELETE FROM entries WHERE number <= ? AND until < ?", oldest, writing.now - _GRACE
-        )
+        dead = writing.now - _GRACE
+        writing.rows("DELETE FROM entries WHERE number <= ? AND until < ?", oldest, dead)
+        writing.rows("DELETE FROM nameless WHERE until < ?", dead)
         writing.rows("UPDATE list_state SET oldest = ?", oldest)
         return True
 

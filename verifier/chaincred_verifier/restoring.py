@@ -7,7 +7,7 @@ has them one by one, its snapshot takes the place of what the store knew.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain, islice
 from typing import Final
 
 from chaincred import Entry, ListRefused, NoFloor, PublicKey
@@ -20,6 +20,7 @@ from chaincred_verifier.ledger import Writing
 from chaincred_verifier.published import Published
 from chaincred_verifier.settings import Settings
 from chaincred_verifier.store.driver import Reading, Row
+from chaincred_verifier.store.inserting import insert
 
 BY: Final = "restore"
 """Who made the entries, where the list tells what and not by whom."""
@@ -125,6 +126,19 @@ def _keep(writing: Writing, snapshot: Snapshot, signed: bytes, head: Head, *, ne
         )
     writing.rows("UPDATE list_state SET oldest = ?", place.seq)
     published.keep_snapshot(writing, place.seq, snapshot.taken_at, signed)
+    _keep_ids(writing, snapshot)
+
+
+def _keep_ids(writing: Writing, snapshot: Snapshot) -> None:
+    """Keeps what a snapshot kills for the blocks that are seen first after this."""
+    writing.rows("DELETE FROM nameless")
+    number = snapshot.place.seq
+    rows = chain(
+        ((id, number, *dies) for id, dies in snapshot.issuers.by_id.items()),
+        ((id, number, until, None) for id, until in snapshot.table.items()),
+    )
+    while part := list(islice(rows, _ROWS)):
+        insert(writing, "nameless (id, number, until, before_time)", part)
 
 
 def _append(writing: Writing, packed: bytes, place: Place, head: Head) -> int:
