@@ -21,7 +21,7 @@ from chaincred import (
     Verifier,
 )
 from chaincred.replay import InMemoryReplay
-from chaincred_verifier.issuing import Asked, Issuing, IssuingPolicy
+from chaincred_verifier.issuing import Issuing, IssuingPolicy, Wanted
 from chaincred_verifier.problems import Refused
 from chaincred_verifier.settings import SettingsRefused
 from tests.cast import NOW, PLANNER, ROOT, SERVER, view
@@ -88,7 +88,7 @@ def issuing(tmp_path):
 
 def asked(*caveats, **more):
     said = {"agent": "planner", "caveats": caveats, **more}
-    return Asked(PLANNER.public_key, **said)
+    return Wanted(PLANNER.public_key, **said)
 
 
 def issued(issuing, *caveats, identity=SUBJECT, **more):

@@ -38,7 +38,7 @@ MAX_HOPS: Final = MAX_BLOCKS - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Wanted:
     """What a token is asked for. What is None is left to the grant; `lifetime` is in seconds."""
 
     holder: PublicKey
@@ -70,12 +70,12 @@ class Grant:
         table.done()
         try:
             mildest = MaxEffect(min(grant.lifetime))
-            grant.issue(_TRIAL, Asked(_TRIAL.public_key, "agent", caveats=[mildest]), now=0)
+            grant.issue(_TRIAL, Wanted(_TRIAL.public_key, "agent", caveats=[mildest]), now=0)
         except Refused as error:
             table.refuse(f"nobody could be given this: {error}")
         return grant
 
-    def issue(self, key: SigningKey, asked: Asked, *, now: int) -> Token:
+    def issue(self, key: SigningKey, asked: Wanted, *, now: int) -> Token:
         """A root token for who holds this grant, signed by `key`. Raises Refused, `grant`."""
         caveats = [*self.caveats, *asked.caveats]
         lifetime = self._lifetime(caveats, asked, now)
@@ -94,7 +94,7 @@ class Grant:
         except ValueError as error:
             raise Refused("grant", str(error)) from error
 
-    def _lifetime(self, caveats: Sequence[Caveat], asked: Asked, now: int) -> int:
+    def _lifetime(self, caveats: Sequence[Caveat], asked: Wanted, now: int) -> int:
         effects = [Effect.named(each.effect) for each in caveats if isinstance(each, MaxEffect)]
         effect = min(effects, default=Effect.IRREVERSIBLE)
         longest = self.lifetime.get(effect)
@@ -106,7 +106,7 @@ class Grant:
             raise Refused("grant", f"at most {longest} s are granted for {effect.label} effects")
         return lifetime
 
-    def _max_hops(self, asked: Asked) -> int:
+    def _max_hops(self, asked: Wanted) -> int:
         hops = self.max_hops if asked.max_hops is None else asked.max_hops
         said = [each.hops for each in asked.caveats if isinstance(each, MaxHops)]
         if max([hops, *said]) > self.max_hops:
@@ -174,7 +174,7 @@ class Issuing:
             raise SettingsRefused(f"{path}: a lifetime of {longest} s, of at most {max_lifetime}")
         return cls(policy, key, Identities(policy.issuers, audience=audience))
 
-    def issue(self, identity: str, asked: Asked, *, now: int) -> Token:
+    def issue(self, identity: str, asked: Wanted, *, now: int) -> Token:
         """A root token for `identity`, as far as the policy allows. Raises Refused, `grant`."""
         return self.policy.grant_for(identity).issue(self.key, asked, now=now)
 

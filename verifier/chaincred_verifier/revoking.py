@@ -21,7 +21,7 @@ _COLUMNS: Final = "number, what, id, until, before_time, reason, made_at, made_b
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Revocation:
     """A revocation that is asked for. `link` is 32 bytes, for a chain; `token` what showed it."""
 
     said: dict[str, Any]
@@ -34,7 +34,7 @@ class Asked:
     """Whose holders may put only so much on the list; empty for administrators."""
 
     @classmethod
-    def of(cls, said: Any) -> Asked:
+    def of(cls, said: Any) -> Revocation:
         """What a body asks for. Raises Malformed."""
         what = said.get("what") if isinstance(said, dict) else None
         match what:
@@ -88,7 +88,7 @@ class Asked:
         return min(known[0] if known else now + max_lifetime + _GRACE, FOREVER)
 
 
-async def dry_run(service: Service, asked: Asked) -> dict[str, Any]:
+async def dry_run(service: Service, asked: Revocation) -> dict[str, Any]:
     """What a revocation would kill of what is known; changes nothing (6.4)."""
     now = service.clock()
 
@@ -101,7 +101,7 @@ async def dry_run(service: Service, asked: Asked) -> dict[str, Any]:
     return await service.read(look)
 
 
-async def revoke(service: Service, asked: Asked, by: str) -> tuple[dict[str, Any], bool]:
+async def revoke(service: Service, asked: Revocation, by: str) -> tuple[dict[str, Any], bool]:
     """The entry, durable and in force on this store, and whether it is new (6.3)."""
     settings = service.settings
 
@@ -138,7 +138,7 @@ async def revoke(service: Service, asked: Asked, by: str) -> tuple[dict[str, Any
     return made, new
 
 
-async def own(service: Service, asked: Asked, token: Token) -> Asked:
+async def own(service: Service, asked: Revocation, token: Token) -> Revocation:
     """What a holder may revoke: its own block, or one below it, until its own token ends (6.2).
 
     Raises Refused (`not_yours`), or Revoked.
@@ -155,7 +155,7 @@ async def own(service: Service, asked: Asked, token: Token) -> Asked:
     return replace(asked, latest=min(expires_at + _GRACE, FOREVER), root=root)
 
 
-async def _require_above(service: Service, asked: Asked, token: Token) -> None:
+async def _require_above(service: Service, asked: Revocation, token: Token) -> None:
     own = token.chain.links[-1]
     if asked.link is None:
         raise Refused("not_yours", "a holder revokes chains only")
@@ -201,7 +201,7 @@ def numbered(store: Reading, number: int) -> dict[str, Any]:
 
 
 def _held(
-    store: Reading, asked: Asked, entry: Entry, now: int, max_lifetime: int
+    store: Reading, asked: Revocation, entry: Entry, now: int, max_lifetime: int
 ) -> dict[str, Any] | None:
     """The first entry that does already what `entry` would do."""
     # Asked again, a chain that nobody has seen would end later each time. What an entry names was
@@ -241,7 +241,7 @@ def _recorded(made: dict[str, Any]) -> dict[str, Any]:
     return {"revoked": made["what"], "id": made["id"]} | {name: made[name] for name in kept}
 
 
-def _root_of(store: Reading, asked: Asked) -> str | None:
+def _root_of(store: Reading, asked: Revocation) -> str | None:
     if asked.link is None:
         return None
     if asked.token is not None:

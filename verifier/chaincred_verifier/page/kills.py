@@ -84,7 +84,7 @@ def _path(store: Reading, link: bytes) -> list[_Block]:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Form:
     """What a form asks for: `said` is the revocation as JSON (6), `kill` the form's own value."""
 
     kill: str
@@ -103,7 +103,7 @@ class Asked:
         )
 
 
-async def asked(request: Request) -> Asked:
+async def asked(request: Request) -> Form:
     """What the form in a body asks for. Raises Malformed, Refused."""
     is_dry = switch_in(query_of(request, "dry_run"), "dry_run")
     form = _form(await body_of(request))
@@ -118,7 +118,7 @@ async def asked(request: Request) -> Asked:
     if not is_text(reason, 0, MAX_REASON):
         raise Malformed(f"a reason is a text of at most {MAX_REASON} bytes")
     said = {"what": what, _ID[what]: id} | ({"reason": reason} if reason else {})
-    return Asked(kill, said, is_dry)
+    return Form(kill, said, is_dry)
 
 
 def _form(body: bytes) -> dict[str, str]:

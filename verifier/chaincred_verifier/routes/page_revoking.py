@@ -40,7 +40,7 @@ async def revoke(request: Request) -> Response:
     """Revokes what a form says; with `dry_run` shows what would die."""
     service = service_of(request)
     asked = await kills.asked(request)
-    revocation = revoking.Asked.of(asked.said)
+    revocation = revoking.Revocation.of(asked.said)
     caller = await asked.allowed(request)
     if asked.is_dry:
         would = await revoking.dry_run(service, revocation)

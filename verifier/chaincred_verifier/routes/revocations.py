@@ -26,7 +26,7 @@ async def revoke(request: Request) -> Response:
     """Revokes a chain, any hop of one, a holder's key, an issuer's, or a task."""
     service = service_of(request)
     query = query_of(request, "dry_run")
-    asked = revoking.Asked.of(wire.json_of(await body_of(request)))
+    asked = revoking.Revocation.of(wire.json_of(await body_of(request)))
     asked, by = await _allowed(service, request, asked)
     if switch_in(query, "dry_run"):
         return wire.answer(await revoking.dry_run(service, asked))
@@ -35,8 +35,8 @@ async def revoke(request: Request) -> Response:
 
 
 async def _allowed(
-    service: Service, request: Request, asked: revoking.Asked
-) -> tuple[revoking.Asked, str]:
+    service: Service, request: Request, asked: revoking.Revocation
+) -> tuple[revoking.Revocation, str]:
     """What may be revoked of this, and who asks: an administrator, or a holder what is its own."""
     presentation = callers.presented(request)
     if presentation is None or service.admins.claims(presentation):

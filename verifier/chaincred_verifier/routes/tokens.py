@@ -18,7 +18,7 @@ from chaincred.encoding import is_text, is_uint
 from chaincred.key_proof import KeyProof
 from chaincred_verifier import callers, schemas, wire
 from chaincred_verifier.identity.configured import ADMIN
-from chaincred_verifier.issuing import MAX_HOPS, MAX_LIFETIME, Asked, Issuing
+from chaincred_verifier.issuing import MAX_HOPS, MAX_LIFETIME, Issuing, Wanted
 from chaincred_verifier.ledger import Writing
 from chaincred_verifier.limits import body_of
 from chaincred_verifier.problems import Refused
@@ -68,7 +68,7 @@ async def issue(request: Request) -> Response:
 async def _for_administrator(service: Service, issuing: Issuing, request: Request) -> Response:
     caller = await callers.authority(service, request, TOOL, "write")
     said = wire.members(wire.json_of(caller.body), ("holder", "agent"), _OPTIONAL)
-    asked = Asked(
+    asked = Wanted(
         PublicKey.from_hex(wire.text_in(said, "holder")),
         _text_in(said, "agent", 1, MAX_AGENT),
         _text_in(said, "purpose", 0, MAX_PURPOSE),
@@ -115,7 +115,7 @@ async def _exchanged(service: Service, issuing: Issuing, body: bytes) -> Respons
         who = (await issuing.identities.verify(jwt, now)).name
         if not proof.holds(holder, jwt, audience=service.settings.name, now=now):
             raise Refused("key_proof", "the holder's key did not sign this exchange, here and now")
-        asked = Asked(holder, who, purpose, caveats, lifetime, max_hops)
+        asked = Wanted(holder, who, purpose, caveats, lifetime, max_hops)
         token = issuing.issue(who, asked, now=now)
         service.published.view.require_alive(token.footing, "")
         await service.write(_issued(token, who, proof))
