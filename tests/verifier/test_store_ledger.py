@@ -373,6 +373,24 @@ def test_a_list_is_begun_once(store: Store) -> None:
         assert published.begin(writing, other, fresh_for=300) == begun
 
 
+def test_no_head_outlives_the_one_that_says_when_all_refuse(store: Store) -> None:
+    def ends(now: int) -> tuple[int, int]:
+        """By when an entry made now is said to be contained, and how long its own head is good."""
+        with store.writing(now) as writing:
+            entry = Entry.chain(now.to_bytes(32, "big"))
+            number = published.append(writing, KEY, entry, made_by="", fresh_for=10)
+            found = writing.rows("SELECT contained_at FROM entries WHERE number = ?", number)
+            return found[0][0], published.held_state(writing).fresh_until
+
+    with store.writing() as writing:
+        published.begin(writing, KEY, fresh_for=300)
+    # Since then the service is set up for less: a view may still hold the head of before.
+    assert ends(NOW + 1) == (NOW + 300, NOW + 300)
+    assert ends(NOW + 2) == (NOW + 300, NOW + 300)
+    assert ends(NOW + 295) == (NOW + 300, NOW + 305)
+    assert ends(NOW + 400) == (NOW + 305, NOW + 410)
+
+
 def test_of_two_that_beat_together_one_signs(store: Store) -> None:
     with store.writing() as writing:
         published.begin(writing, KEY, fresh_for=300)

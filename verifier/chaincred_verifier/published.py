@@ -133,7 +133,8 @@ def beat(writing: Writing, key: SigningKey, *, every: float, fresh_for: int) -> 
 def _sign(writing: Writing, key: SigningKey, held: State, place: Place, fresh_for: int) -> None:
     # Never before the last: views take that for a rollback.
     at = max(writing.now, held.issued_at)
-    head = Head(place, at, at + fresh_for)
+    # Nor to an earlier end: `contained_at` is the last head's, which no other may outlive.
+    head = Head(place, at, max(at + fresh_for, held.fresh_until))
     writing.rows(
         "UPDATE list_state SET seq = ?, hash = ?, head = ?, issued_at = ?, fresh_until = ?",
         place.seq,
