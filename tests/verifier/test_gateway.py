@@ -37,7 +37,7 @@ effect   = "irreversible"
 def rules(tmp_path: Path) -> Rules:
     path = tmp_path / "rules.toml"
     path.write_text(RULES)
-    return Rules.read(path, NAME)
+    return Rules.read(path, (NAME, AUDIENCE))
 
 
 def headers(method: str, uri: str, **more: str) -> Headers:
@@ -152,6 +152,9 @@ def test_headers_that_say_two_things_are_malformed(rules: Rules, raw: list[tuple
         '[[rule]]\nmethods=["GET"]\npath="/a"\ntool="t"\nresource="{rest}"',
         '[[rule]]\nmethods=["GET"]\npath="/a"\ntool="t"\ncolour="red"',
         '[[rule]]\nmethods="GET"\npath="/a"\ntool="t"',
+        '[[rule]]\nmethods=["get"]\npath="/a"\ntool="t"',
+        '[[rule]]\nmethods=["GET"]\npath="/a/**"\ntool="t"\nresource="{tail}"',
+        '[[rule]]\nmethods=["GET"]\npath="/a"\ntool="t"\naudience="elsewhere.example"',
         "[[rule",
     ],
 )
@@ -159,7 +162,7 @@ def test_a_rule_that_could_never_work_is_told_at_start(tmp_path: Path, text: str
     path = tmp_path / "rules.toml"
     path.write_text(text)
     with pytest.raises(SettingsRefused, match="CHAINCRED_GATEWAY_RULES"):
-        Rules.read(path, NAME)
+        Rules.read(path, (NAME, AUDIENCE))
 
 
 class Upstream(BaseHTTPRequestHandler):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from chaincred import FOREVER, Bearer, Entry, ListRefused, RevocationView, SigningKey
 from chaincred.audit import first_hash, next_hash
 from chaincred.replay import InMemoryReplay
-from chaincred_verifier import audit_log, published, replay
+from chaincred_verifier import audit_log, audit_pages, published, replay
 from chaincred_verifier.compacting import Found
 from chaincred_verifier.ledger import Writing
 from chaincred_verifier.problems import Refused, Unavailable
@@ -429,3 +430,41 @@ def test_an_entry_wakes_who_listens_once_it_is_durable(postgres: Postgres, datab
         assert not watcher.listen(0.05)
     assert watcher.listen(PATIENCE)
     store.close()
+
+
+class Plans:
+    """Instead of a service: tells how a database would find what is read."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.said = ""
+
+    async def read(self, job: Any) -> Any:
+        return job(self)
+
+    def rows(self, sql: str, *values: Any) -> list[Any]:
+        plan = self._store.connection.rows(f"EXPLAIN QUERY PLAN {sql}", *values)
+        self.said = " ".join(str(row[-1]) for row in plan)
+        return []
+
+
+# PostgreSQL's plans depend on what there is.
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("newest", [False, True])
+@pytest.mark.parametrize(
+    ("filters", "index"),
+    [
+        ({"what": "revoke"}, "audit_what"),
+        ({"code": "revoked"}, "audit_code"),
+        ({"agent": "a"}, "audit_agent"),
+        ({"tool": "t"}, "audit_tool"),
+        ({"task": "t"}, "audit_task"),
+        ({"root_id": "00" * 32}, "audit_root_id"),
+    ],
+)
+def test_the_few_among_many_records_are_found_by_an_index(
+    store: Store, filters: dict[str, str], index: str, newest: bool
+) -> None:
+    plans: Any = Plans(store)
+    asyncio.run(audit_pages.page(plans, after=7, newest=newest, **filters))
+    assert index in plans.said and "TEMP B-TREE" not in plans.said

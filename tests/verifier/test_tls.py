@@ -79,8 +79,11 @@ def test_a_certificate_that_cannot_be_used_ends_the_start(keys):
     chain, _ = certificate(keys.folder)
     _, other = certificate(keys.folder, name="other")
     settings = keys.settings(tls_certificate=chain, tls_key=other)
-    done = chaincred("serve", environment=settings, cwd=keys.folder)
-    assert done.returncode not in (0, None)
+    for workers in ("1", "2"):
+        settings["CHAINCRED_WORKERS"] = workers
+        done = chaincred("serve", environment=settings, cwd=keys.folder)
+        assert done.returncode == 2, workers
+        assert "CHAINCRED_TLS_CERTIFICATE: with" in done.stderr and "Traceback" not in done.stderr
     half = {name: value for name, value in settings.items() if name != "CHAINCRED_TLS_KEY"}
     done = chaincred("serve", environment=half, cwd=keys.folder)
     assert done.returncode == 2 and "CHAINCRED_TLS_KEY go together" in done.stderr

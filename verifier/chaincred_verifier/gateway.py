@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -13,8 +13,6 @@ from urllib.parse import unquote
 from starlette.datastructures import Headers
 
 from chaincred import ChaincredError, Effect, Malformed, PolicyRefused, Request
-from chaincred.caveats import MAX_AUDIENCE
-from chaincred.encoding import is_text
 from chaincred.patterns import is_name, is_pattern, matches
 from chaincred_verifier.settings import SettingsRefused
 from chaincred_verifier.wire import hex_of
@@ -42,31 +40,36 @@ class Rule:
     audience: str
 
     @classmethod
-    def of(cls, said: Mapping[str, Any], audience: str) -> Self:
-        """The rule in a table of the file. Raises ValueError."""
+    def of(cls, said: Mapping[str, Any], audiences: Sequence[str]) -> Self:
+        """The rule in a table of the file, for one of `audiences`. Raises ValueError."""
         strange = said.keys() - _KNOWN
         if strange:
             raise ValueError(f"no such member: {', '.join(sorted(strange))}")
-        if not is_text(said.get("audience", audience), 1, MAX_AUDIENCE):
-            raise ValueError("audience is a name")
+        audience = said.get("audience", audiences[0])
+        if audience not in audiences:
+            raise ValueError(f"audience {audience!r} is not decided for here (CHAINCRED_AUDIENCES)")
         methods = said.get("methods", [])
         texts = [said.get(name, "") for name in ("path", "tool", "resource")]
         if not isinstance(methods, list) or not all(isinstance(each, str) for each in methods):
             raise ValueError("methods are a list of names")
         if not methods or not all(isinstance(each, str) for each in texts):
             raise ValueError("methods, path and tool are needed")
+        if not all(each.isupper() for each in methods):
+            raise ValueError("methods are spelled as they are sent, as GET")
         path, tool, resource = texts
         if not is_pattern(path) or not path.startswith("/"):
             raise ValueError(f"path {path!r} is not a pattern that begins with /")
         if "{rest}" in resource and not path.endswith("/**"):
             raise ValueError("{rest} is what a last ** stands for")
+        if set("{}") & set(resource.replace("{rest}", "").replace("{path}", "")):
+            raise ValueError("in a resource only {rest} and {path} stand for something")
         rule = cls(
             frozenset(methods),
             path,
             tool,
             resource,
             said.get("effect"),
-            said.get("audience", audience),
+            audience,
         )
         # Tried once, so that a rule which could never make a request is told at start.
         sample = path.replace("**", "a").replace("*", "a")
@@ -99,8 +102,11 @@ class Rules:
     rules: tuple[Rule, ...]
 
     @classmethod
-    def read(cls, path: Path | None, audience: str) -> Self:
-        """The rules in a TOML file; none without one. Raises SettingsRefused."""
+    def read(cls, path: Path | None, audiences: Sequence[str]) -> Self:
+        """The rules in a TOML file; none without one. Of the `audiences` the first is the default.
+
+        Raises SettingsRefused.
+        """
         if path is None:
             return cls(())
         try:
@@ -108,7 +114,7 @@ class Rules:
             tables = said.pop("rule", [])
             if said or not isinstance(tables, list):
                 raise ValueError("a file of [[rule]] tables")
-            return cls(tuple(Rule.of(table, audience) for table in tables))
+            return cls(tuple(Rule.of(table, audiences) for table in tables))
         except (OSError, ValueError, AttributeError) as error:
             raise SettingsRefused(f"CHAINCRED_GATEWAY_RULES: {path}: {error}") from error
 

@@ -77,7 +77,8 @@ def serve() -> int:
     try:
         settings = Settings.from_environment(os.environ)
         # Read again by each worker, where a fault would end in a traceback.
-        Rules.read(settings.gateway_rules, settings.name)
+        settings.require_certificate()
+        Rules.read(settings.gateway_rules, settings.all_audiences)
         issuing_of(settings)
     except SettingsRefused as error:
         raise click.ClickException(str(error)) from error

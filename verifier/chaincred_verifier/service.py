@@ -87,7 +87,7 @@ class Service:
         self.published = Published(
             settings.list_key, settings.list_keys, own_id, FileFloor(settings.floor)
         )
-        self.rules = Rules.read(settings.gateway_rules, settings.name)
+        self.rules = Rules.read(settings.gateway_rules, settings.all_audiences)
         self.issuing = issuing_of(settings)
         self._seal_key = hmac.digest(settings.list_key.reveal_seed(), _SEAL, "sha256")
         self._connect = connect

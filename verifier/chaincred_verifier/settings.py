@@ -7,8 +7,10 @@ misspelled is a limit that is not there.
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -80,6 +82,19 @@ def _seconds(low: float, high: float) -> Callable[[str], float]:
         return value
 
     return number
+
+
+def _proxies(said: str) -> str:
+    for each in _each(said):
+        try:
+            is_all = ip_network(each, strict=False).prefixlen == 0
+        except ValueError:
+            is_all = each == "*"
+            if not is_all:
+                raise ValueError(f"{each} is no address or network") from None
+        if is_all:
+            raise ValueError(f"{each} is everybody: name the proxies' own addresses")
+    return said
 
 
 def _freshness(said: str) -> Freshness:
@@ -159,7 +174,7 @@ class Settings:
     tls_certificate: Path | None = _setting(_file, "certificate chain, PEM", None)
     tls_key: Path | None = _setting(_file, "its private key, PEM", None)
     trusted_proxies: str = _setting(
-        str, "addresses whose X-Forwarded-For is believed, with commas between", ""
+        _proxies, "addresses whose X-Forwarded-For is believed, with commas between", ""
     )
     max_body: int = _setting(_between(4_096, 16_777_216), "bytes of a body", MAX_BODY)
     body_timeout: float = _setting(_seconds(0.1, 600), "seconds for a body to come", 10.0)
@@ -217,6 +232,20 @@ class Settings:
             yield f"CHAINCRED_FLOOR: {self.floor.parent} is not a folder"
         if self.root_key and self.root_key.public_key not in self.roots:
             yield "CHAINCRED_ROOT_KEY: its public key is not among CHAINCRED_ROOTS"
+
+    def require_certificate(self) -> None:
+        """Raises SettingsRefused for one that the server would end by, each worker anew."""
+        if self.tls_certificate is None or self.tls_key is None:
+            return
+        try:
+            # A password would be asked for at the terminal.
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.tls_certificate, self.tls_key, password=lambda: "")
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+            raise SettingsRefused(
+                f"CHAINCRED_TLS_CERTIFICATE: with CHAINCRED_TLS_KEY it cannot be used: {reason}"
+            ) from error
 
     @property
     def all_audiences(self) -> tuple[str, ...]:

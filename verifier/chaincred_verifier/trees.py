@@ -106,7 +106,7 @@ def search(
     if task:
         where.append(
             "root_id IN (SELECT root_id FROM blocks JOIN block_tasks USING (link) WHERE task = ? "
-            "UNION SELECT root_id FROM audit WHERE task = ?)"
+            "UNION SELECT root_id FROM audit WHERE task = ? AND task <> '')"
         )
         values += [task, task]
     if tool:

@@ -67,7 +67,9 @@ async def sign_out(request: Request) -> Response:
     service = service_of(request)
     query_of(request)
     id = callers.hashed(request.cookies.get(callers.COOKIE, ""))
-    await service.write(lambda writing: writing.rows("DELETE FROM sessions WHERE id = ?", id))
+    # Looked for first: writing is one at a time, and anybody may call here.
+    if await service.read(lambda store: store.rows("SELECT 1 FROM sessions WHERE id = ?", id)):
+        await service.write(lambda writing: writing.rows("DELETE FROM sessions WHERE id = ?", id))
     answer = Response(status_code=204)
     answer.delete_cookie(callers.COOKIE, path="/")
     return answer
