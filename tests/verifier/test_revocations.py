@@ -167,6 +167,18 @@ def test_a_holder_takes_back_what_it_handed_over(shared: Running):
     assert codes(shared, planner, worker, helper) == ["ok", "revoked", "revoked"]
 
 
+def test_what_a_holder_may_not_revoke_is_recorded_as_refused(running: Running):
+    planner, worker = running.keys.chain("planner", "worker")
+    assert own(running, worker, what="chain", token=str(planner.token)).status_code == 403
+    assert own(running, worker, what="task", task="t").status_code == 403
+    records = running.read("/v1/audit?what=revoke").json()["records"]
+    assert [(each["code"], each["by"], each["revoked"]) for each in records] == [
+        ("not_yours", "holder/worker", "chain"),
+        ("not_yours", "holder/worker", "task"),
+    ]
+    assert records[0]["hops"][-1]["link"] == worker.token.chain.links[-1].hex()
+
+
 def test_a_holder_revokes_a_seen_block_by_its_link_alone(shared: Running):
     planner, worker, helper = shared.keys.chain("planner", "worker", "helper")
     link = helper.token.chain.links[-1].hex()

@@ -251,14 +251,15 @@ class Machine(RuleBasedStateMachine):
         holder.uses += 1
         self.model.see(holder)
         yours = what == "chain" and self.model.may_revoke(holder, node, shown=shown)
+        by = f"holder/{holder.bearer.token.chain.blocks[-1].agent}"
         if yours and self.model.killer(holder) is None:
             latest = holder.bearer.token.authority.expires_at + GRACE
             holding, lasting = self.lasting(name, node, until, begun, latest)
-            by = f"holder/{holder.bearer.token.chain.blocks[-1].agent}"
             self.revoked(name, holding, lasting, answer, by)
         else:
             code = "revoked" if yours else "not_yours"
             assert (answer.status_code, answer.json().get("code")) == (403, code)
+            self.watched.wrote("revoke", code, holder.bearer, by=by, revoked=what)
             self.counted[f"{code}, to a holder"] += 1
 
     def asked(

@@ -77,6 +77,9 @@ def test_a_session_may_what_its_chain_may(running: Running):
     assert reader.client.get("/v1/audit").status_code == 200
     answer = reader.revoke(what="task", task="t")
     assert (answer.status_code, answer.json()["code"]) == (403, "caveat")
+    (record,) = running.read("/v1/audit?code=caveat").json()["records"]
+    assert record["what"] == "verify" and record["tool"] == "chaincred.revoke"
+    assert record["resource"] == "v1/revocations" and record["hops"][0]["agent"] == "security"
 
 
 def test_a_chain_without_the_tool_does_not_sign_in(running: Running):

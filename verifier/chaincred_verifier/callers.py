@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from chaincred import ChaincredError, Malformed, Token, Verified
 from chaincred import Request as Asked
+from chaincred_verifier import decider
 from chaincred_verifier.limits import body_of
 from chaincred_verifier.problems import Refused
 from chaincred_verifier.service import Service
@@ -104,8 +105,17 @@ async def _session(
         token.chain.check_signatures(service.settings.admin_roots)
     except ChaincredError as error:
         raise Refused("unauthenticated", "the session's root is not trusted any more") from error
-    signed_in = Verified(token, _ANY, None, None)
-    return verifier.recheck(signed_in, call(request, tool, effect, body), now=now)
+    asked = call(request, tool, effect, body)
+    try:
+        return verifier.recheck(Verified(token, _ANY, None, None), asked, now=now)
+    except ChaincredError as error:
+        code, said = error.code, decider.asked(asked)
+        await service.write(
+            lambda writing: writing.record(
+                "verify", code, token, audience=service.settings.name, **said
+            )
+        )
+        raise
 
 
 def hashed(secret: str) -> bytes:

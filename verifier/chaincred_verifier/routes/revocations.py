@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from chaincred import ChaincredError
 from chaincred_verifier import callers, closing, revoking, schemas, wire
 from chaincred_verifier.limits import body_of
 from chaincred_verifier.queries import number_of, query_of, switch_in, uint_in
@@ -43,7 +44,16 @@ async def _allowed(
         return asked, (await callers.authority(service, request, TOOL, EFFECT)).agent
     # Not an administrator's root: then it is a holder, or nobody.
     token = await callers.holder(service, request, TOOL, EFFECT, await body_of(request))
-    return await revoking.own(service, asked, token), HOLDER + token.chain.blocks[-1].agent
+    by = HOLDER + token.chain.blocks[-1].agent
+    try:
+        return await revoking.own(service, asked, token), by
+    except ChaincredError as error:
+        # Its proof was right, and that is recorded as admitted: this is what became of it.
+        code = error.code
+        await service.write(
+            lambda writing: writing.record("revoke", code, token, by=by, revoked=asked.what)
+        )
+        raise
 
 
 @router.get("/v1/revocations", openapi_extra=schemas.REVOCATIONS)
