@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -103,6 +104,29 @@ def test_an_acknowledgement_that_was_overtaken_changes_nothing(store: Store, key
         await closing.acknowledge(service, old)
         await say(service, clock, none)
         assert (await closing.followers(service))["followers"] == before["followers"]
+
+    served(store, keys, story)
+
+
+def test_who_says_later_that_it_holds_less_is_behind_and_recorded(store: Store, keys: Keys) -> None:
+    async def story(service: Service, clock: Clock) -> None:
+        none, first, both = await places(service)
+        await say(service, clock, both)
+        enforced = clock.now
+        assert await state(service, 2) == ("closed", [enforced])
+        for place, states in ((none, "partial partial"), (first, "closed partial")):
+            clock.now += 1
+            await say(service, clock, place)
+            assert [(await state(service, n))[0] for n in (1, 2)] == states.split()
+        clock.now += 1
+        await say(service, clock, both)
+        # Not since it did first: meanwhile it did not.
+        assert await state(service, 2) == ("closed", [clock.now])
+        log = await service.read(
+            lambda store: store.rows("SELECT line FROM audit WHERE what = 'fork' ORDER BY n")
+        )
+        said = [json.loads(line) for (line,) in log]
+        assert [(each["code"], each["number"]) for each in said] == [("list_rollback", 0)]
 
     served(store, keys, story)
 

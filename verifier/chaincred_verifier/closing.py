@@ -99,8 +99,7 @@ async def acknowledge(service: Service, data: bytes) -> None:
         known = _is_on_list(store, ack.place)
         if known is False:
             raise ListRefused("list_forked", "another hash at that number")
-        old = at is not None and at >= ack.at and seq is not None and seq >= ack.place.seq
-        return bytes(key), old
+        return bytes(key), (ack.at, ack.place.seq) <= (at or 0, seq or 0)
 
     try:
         key, old = await service.read(check)
@@ -115,29 +114,32 @@ async def acknowledge(service: Service, data: bytes) -> None:
         return
 
     def put(writing: Writing) -> None:
-        # Only forwards: acknowledgements may overtake one another on the way. And only of the key
-        # that signed: the name may be another follower's by now.
-        newer = writing.rows(
-            "UPDATE followers SET seq = ?, issued_at = ?, at = ?, heard_at = ? "
-            "WHERE name = ? AND key = ? AND coalesce(at, 0) <= ? AND coalesce(seq, 0) <= ? "
-            "RETURNING 1",
+        # Of the key that signed: the name may be another follower's by now.
+        held = writing.rows(
+            "SELECT at, seq FROM followers WHERE name = ? AND key = ?", ack.name, key
+        )
+        # Acknowledgements may overtake one another on the way.
+        if not held or (ack.at, ack.place.seq) <= (held[0][0] or 0, held[0][1] or 0):
+            return
+        if ack.place.seq < (held[0][1] or 0):
+            # It has forgotten what it held, and was shown what was there before.
+            writing.record("fork", "list_rollback", name=ack.name, number=ack.place.seq)
+            writing.rows("DELETE FROM acks WHERE name = ? AND seq > ?", ack.name, ack.place.seq)
+        writing.rows(
+            "UPDATE followers SET seq = ?, issued_at = ?, at = ?, heard_at = ? WHERE name = ?",
             ack.place.seq,
             ack.issued_at,
             ack.at,
             writing.now,
             ack.name,
-            key,
-            ack.at,
-            ack.place.seq,
         )
-        if newer:
-            writing.rows(
-                "INSERT INTO acks (name, seq, heard_at) VALUES (?, ?, ?) "
-                "ON CONFLICT (name, seq) DO NOTHING",
-                ack.name,
-                ack.place.seq,
-                writing.now,
-            )
+        writing.rows(
+            "INSERT INTO acks (name, seq, heard_at) VALUES (?, ?, ?) "
+            "ON CONFLICT (name, seq) DO NOTHING",
+            ack.name,
+            ack.place.seq,
+            writing.now,
+        )
 
     await service.write(put)
 
