@@ -6,6 +6,7 @@ import gzip
 import time
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator
+from typing import Any
 
 import httpx2
 import pytest
@@ -173,6 +174,19 @@ def test_a_views_floor_refuses_a_service_that_starts_over(keys: Keys):
         with pytest.raises(ListRefused) as refused:
             view.update(service.client.get("/v1/list").content, now=int(time.time()))
         assert refused.value.code == "list_rollback"
+
+
+def test_one_address_does_not_take_all_streams(keys: Keys):
+    with Running(keys, max_streams_each=1, trusted_proxies="127.0.0.1") as service:
+
+        def stream(address: str) -> Any:
+            headers = {"X-Forwarded-For": address}
+            return service.client.stream("GET", "/v1/list/stream", headers=headers)
+
+        with stream("2001:db8::1") as held, stream("2001:db8::2") as more, stream("::1") as other:
+            kept = events(held), events(other)
+            next(kept[0]), next(kept[1])
+            assert [each.status_code for each in (held, more, other)] == [200, 503, 200]
 
 
 def test_streams_are_limited(keys: Keys):

@@ -101,6 +101,7 @@ def values(keys, tmp_path_factory):
         "head_timeout": ("600", 600.0),
         "max_connections": ("10", 10),
         "max_streams": ("1", 1),
+        "max_streams_each": ("1", 1),
         "refused_per_second": ("0.1", 0.1),
         "page": ("off", False),
         "metrics": ("off", False),

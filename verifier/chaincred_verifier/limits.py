@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import chain
@@ -82,6 +83,33 @@ class Allowance:
         now = self._clock()
         left, then = self._left.get(who, (self._most, now))
         return min(self._most, left + (now - then) * self._a_second), now
+
+
+class Places:
+    """What many may hold at once: `most` of them together, and `each` alone."""
+
+    def __init__(self, most: int, each: int) -> None:
+        self._most = most
+        self._each = each
+        self._held: Counter[str] = Counter()
+
+    @property
+    def held(self) -> int:
+        return self._held.total()
+
+    def has_room(self, who: str) -> bool:
+        return self.held < self._most and self._held[who] < self._each
+
+    @contextmanager
+    def holding(self, who: str) -> Iterator[None]:
+        """One more for `who`, as long as it lasts."""
+        self._held[who] += 1
+        try:
+            yield
+        finally:
+            self._held[who] -= 1
+            if not self._held[who]:
+                del self._held[who]
 
 
 @lru_cache(4_096)

@@ -24,7 +24,7 @@ from chaincred_verifier.decider import Decider, Recorder
 from chaincred_verifier.gateway import Rules
 from chaincred_verifier.issuing import Issuing
 from chaincred_verifier.ledger import Known, Writing
-from chaincred_verifier.limits import BURST, Allowance
+from chaincred_verifier.limits import BURST, Allowance, Places
 from chaincred_verifier.observe import Metrics
 from chaincred_verifier.problems import Unavailable
 from chaincred_verifier.published import Published
@@ -83,7 +83,7 @@ class Service:
         self.refusals = Allowance(settings.refused_per_second, settings.refused_per_second * BURST)
         self.taken_back = Allowance(_ENTRIES_A_SECOND, _ENTRIES_AT_ONCE)
         self.unfit: str | None = None
-        self.streams = 0
+        self.streams = Places(settings.max_streams, settings.max_streams_each)
         self.published = Published(
             settings.list_key, settings.list_keys, own_id, FileFloor(settings.floor)
         )

@@ -185,6 +185,7 @@ class Settings:
         _between(10, 100_000), "connections a worker holds at once", 4_000
     )
     max_streams: int = _setting(_between(1, 100_000), "streams a worker holds at once", 1_000)
+    max_streams_each: int = _setting(_between(1, 100_000), "of these, for one address", 250)
     refused_per_second: float = _setting(
         _seconds(0.1, 1_000_000),
         "refused calls a second that one address may make, with each worker",

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from chaincred_verifier import published, schemas, wire
+from chaincred_verifier.limits import one_host
 from chaincred_verifier.problems import Refused, Unavailable
 from chaincred_verifier.queries import number_of, query_of, uint_in
 from chaincred_verifier.service import Service, service_of
@@ -102,19 +103,19 @@ async def stream(request: Request) -> Response:
     query = query_of(request, "since")
     said = request.headers.get("last-event-id", query.get("since"))
     since = number_of(said) if said else 0
-    if service.streams >= service.settings.max_streams:
+    address = one_host(request.client.host) if request.client else ""
+    if not service.streams.has_room(address):
         raise Unavailable("too many streams")
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(
-        _events(service, since), media_type="text/event-stream", headers=headers
+        _events(service, since, address), media_type="text/event-stream", headers=headers
     )
 
 
-async def _events(service: Service, since: int) -> AsyncIterator[bytes]:
+async def _events(service: Service, since: int, address: str) -> AsyncIterator[bytes]:
     """Each update after `since`. Who reads slowly is sent fewer, longer ones."""
-    service.streams += 1
     told = -1
-    try:
+    with service.streams.holding(address):
         while True:
             if told != service.published.issued_at or since < service.published.view.seq:
                 told = service.published.issued_at
@@ -129,5 +130,3 @@ async def _events(service: Service, since: int) -> AsyncIterator[bytes]:
                 text = urlsafe_b64encode(data).rstrip(b"=")
                 yield b"event: update\nid: %d\ndata: %s\n\n" % (seq, text)
             await service.published.wait(service.settings.heartbeat)
-    finally:
-        service.streams -= 1

@@ -44,7 +44,7 @@ async def metrics(request: Request) -> Response:
         list_number=view.seq,
         list_age_seconds=view.age(service.clock()) or 0,
         list_entries=len(view),
-        streams=service.streams,
+        streams=service.streams.held,
         ready=not await what_is_unfit(service),
     )
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
