@@ -73,11 +73,15 @@ class Program:
     ) -> None:
         self.name = name
         self.log = folder / "log"
+        # What is set for a service of this machine's own is not this one's.
+        others = {
+            name: each for name, each in os.environ.items() if not name.startswith("CHAINCRED")
+        }
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 command,
                 cwd=folder,
-                env={**os.environ, **settings},
+                env={**others, **settings},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
