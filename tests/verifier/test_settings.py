@@ -85,6 +85,7 @@ def values(keys, tmp_path_factory):
         "gateway_rules": (folder / "rules", folder / "rules"),
         "heartbeat": ("1.5", 1.5),
         "fresh_for": ("60", 60),
+        "clock_patience": ("0", 0.0),
         "freshness": ("irreversible=9,read=70", Freshness(read=70, irreversible=9)),
         "max_lifetime": ("60", 60),
         "replay_capacity": ("1000", 1000),

@@ -20,6 +20,7 @@ from chaincred.errors import FileRefused
 from chaincred.files import FileFloor
 from chaincred.revocation import Floor
 from chaincred_verifier import published, replay
+from chaincred_verifier.clock import Clock, Leapt
 from chaincred_verifier.decider import Decider, Recorder
 from chaincred_verifier.gateway import Rules
 from chaincred_verifier.issuing import Issuing
@@ -106,8 +107,9 @@ class Service:
         self._catching_up = asyncio.Lock()
 
     @classmethod
-    async def start(cls, settings: Settings, clock: Callable[[], int] = seconds) -> Self:
-        """A running service. Raises SettingsRefused or Unavailable if it cannot be one."""
+    async def start(cls, settings: Settings, clock: Callable[[], int] | None = None) -> Self:
+        """A running service, by its own clock. Raises SettingsRefused, Unavailable."""
+        clock = clock or Clock(settings.clock_patience)
         try:
             connect = connector(settings.store)
         except ValueError as error:
@@ -149,6 +151,8 @@ class Service:
         async with self._catching_up:
             try:
                 new = await self._loop.run_in_executor(self._following, self._take)
+            except Leapt as error:
+                self._say_unfit("clock", error)
             except ListRefused as error:
                 self._say_unfit(_UNFIT.get(error.code, "floor"), error)
             except Unavailable as error:
@@ -254,7 +258,11 @@ class Service:
 
     def _is_due(self) -> bool:
         # What others signed is known here too, so the store is not asked in vain.
-        return self.clock() >= self.published.issued_at + self.settings.heartbeat
+        try:
+            return self.clock() >= self.published.issued_at + self.settings.heartbeat
+        except Leapt:
+            # Tried, and told of.
+            return True
 
     async def _beat_once(self) -> None:
         settings = self.settings

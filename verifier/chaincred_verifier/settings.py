@@ -158,6 +158,9 @@ class Settings:
     freshness: Freshness = _setting(
         _freshness, "how old the list may be: read=300,write=30,irreversible=5", Freshness()
     )
+    clock_patience: float = _setting(
+        _seconds(0, 86_400), "seconds for which a clock that leapt ahead is not believed", 300.0
+    )
     max_lifetime: int = _setting(
         _between(1, 31_536_000), "seconds that any verifier lets a root block live", 86_400
     )

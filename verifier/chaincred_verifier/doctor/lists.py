@@ -83,7 +83,7 @@ def _head(state: State, now: int) -> Finding:
         return wrong(
             "clock",
             f"the head was signed {span(-age)} from now, by this clock",
-            "set this clock, or that of the service which signed it",
+            "set this clock; if that of the service was ahead, see docs/operations.md",
         )
     if now >= state.fresh_until:
         return note(

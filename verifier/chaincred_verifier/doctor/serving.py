@@ -27,7 +27,8 @@ _DO: Final = {
     "store": "see what is said of the store here, and the service's log",
     "list": "see that its clock is right and that the store can be written: no head was signed",
     "list_key": "name the key that signed the list among CHAINCRED_RETIRED_LIST_KEYS",
-    "clock": "set the clock of this machine, or of the one that signed the head",
+    "clock": "set the clock of this machine; if heads were signed in the future, see "
+    "docs/operations.md, A clock that was ahead",
     "floor": "chaincred restore LIST, with a copy of the list that is further",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Final
 
 from fastapi import APIRouter
@@ -12,6 +13,7 @@ from starlette.responses import Response
 from chaincred import ChaincredError, Effect
 from chaincred.view import SKEW
 from chaincred_verifier import schemas, wire
+from chaincred_verifier.clock import Leapt
 from chaincred_verifier.problems import Refused
 from chaincred_verifier.service import Service, service_of
 
@@ -40,9 +42,14 @@ async def metrics(request: Request) -> Response:
     if not service.settings.metrics:
         raise Refused("not_found", "metrics are off")
     view = service.published.view
+    try:
+        age = view.age(service.clock())
+    except Leapt:
+        age = None
     text = service.metrics.text(
         list_number=view.seq,
-        list_age_seconds=view.age(service.clock()) or 0,
+        # Not 0, which would be as fresh as can be.
+        list_age_seconds=math.nan if age is None else age,
         list_entries=len(view),
         streams=service.streams.held,
         ready=not await what_is_unfit(service),
@@ -58,13 +65,15 @@ async def what_is_unfit(service: Service) -> list[str]:
             await service.read(lambda store: store.rows("SELECT 1"))
     except (TimeoutError, ChaincredError):
         unfit.add("store")
+    view = service.published.view
     try:
-        service.published.view.require_fresh(
-            Effect.IRREVERSIBLE, service.settings.freshness, service.clock()
-        )
+        now = service.clock()
+        age = view.age(now)
+        if age is not None and age < -SKEW:
+            unfit.add("clock")
+        view.require_fresh(Effect.IRREVERSIBLE, service.settings.freshness, now)
+    except Leapt:
+        unfit.add("clock")
     except ChaincredError:
         unfit.add("list")
-    age = service.published.view.age(service.clock())
-    if age is not None and age < -SKEW:
-        unfit.add("clock")
     return sorted(unfit)
