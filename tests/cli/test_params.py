@@ -115,7 +115,8 @@ def test_what_is_no_constraint_is_refused(said):
 
 
 def test_spans_and_moments_are_short():
-    assert [span(each) for each in (0, 59, 60, 3661, 90_061)] == [
+    assert [span(each) for each in (-20, 0, 59, 60, 3661, 90_061)] == [
+        "0 s",
         "0 s",
         "59 s",
         "1 min",

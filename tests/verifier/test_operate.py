@@ -307,6 +307,16 @@ def test_logs_are_lines_of_json_without_secrets(keys):
         assert len(secrets) >= 6 and not [each for each in secrets if each[:40] in log]
 
 
+def test_what_the_server_says_by_itself_is_a_line_of_the_log_too(keys, tmp_path):
+    with Running(keys) as running:
+        (tmp_path / "second").mkdir()
+        second = Running(Keys(tmp_path / "second"), port=running.port).start(wait=False)
+        assert second.process is not None and second.process.wait(20) not in (0, None)
+        said = lines(second)
+        assert [each["event"] for each in said] == ["started", "server", "stopped"]
+        assert "address already in use" in said[1]["detail"]
+
+
 def test_logs_can_be_for_people(keys):
     with Running(keys, log="text") as running:
         running.client.get("/nowhere")

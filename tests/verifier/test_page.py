@@ -586,6 +586,38 @@ def test_revoking_shows_what_dies_before_and_who_enforces_it_after(window, story
         story.forget(name)
 
 
+@browsing
+def test_a_revocation_is_made_by_keyboard_alone(window, story):
+    root = story.tree(agent="typed")
+    doomed = story.hand(root, "doomed")
+    page = window.tree(root)
+
+    def go_to(selector: str) -> None:
+        for _ in range(30):
+            if page.evaluate("each => document.activeElement.matches(each)", selector):
+                return
+            page.keyboard.press("Tab")
+        raise AssertionError(f"Tab does not lead to {selector}")
+
+    go_to(".node")
+    page.keyboard.press("End")
+    page.keyboard.press("r")
+    page.wait_for_selector("#confirm")
+    go_to("[name=reason]")
+    page.keyboard.type("by hand")
+    go_to("#confirm")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#made .closure")
+    assert [story.service.verify(each).json().get("code", "ok") for each in (root, doomed)] == [
+        "ok",
+        "revoked",
+    ]
+    go_to("#made [data-close]")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".node.revoked")
+    assert names(page, ".node.revoked .agent") == ["doomed"]
+
+
 SHOWN = (
     "document.querySelector('[name=shown]').value == "
     "document.querySelector('[name=kill]:checked').value"
@@ -727,7 +759,15 @@ def test_the_audit_log_is_filtered_paged_and_leads_to_trees(window, story):
     root = story.tree(agent="audited")
     for _ in range(60):
         story.used(root, "count")
-    page = window.sign_in(path="/page/audit")
+    # One that its holder may not make is a record too, without a number.
+    story.service.call(
+        "POST", "/v1/revocations", tool="chaincred.revoke", effect="irreversible", bearer=root,
+        json={"what": "task", "task": "t"},
+    )  # fmt: skip
+    page = window.sign_in(path="/page/audit?what=revoke&code=not_yours")
+    refused = page.inner_text("tbody tr >> nth=0")
+    assert "audited" in refused and "task" in refused and "not_yours" in refused
+    page.goto(page.url.partition("?")[0])
     page.select_option("[name=what]", "verify")
     page.fill("[name=agent]", "audited")
     page.click(".filters button")
@@ -737,7 +777,7 @@ def test_the_audit_log_is_filtered_paged_and_leads_to_trees(window, story):
     page.click("a[rel=next]")
     page.wait_for_url("**before=*")
     older = [int(each) for each in names(page, "td:first-child")]
-    assert len(older) == 11 and max(older) < min(numbers)
+    assert len(older) == 12 and max(older) < min(numbers)
     page.click("summary >> nth=0")
     assert '"tool": "count"' in page.inner_text("td pre >> nth=0")
     page.click("td.mono a >> nth=0")

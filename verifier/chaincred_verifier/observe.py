@@ -122,6 +122,18 @@ def log_to_stderr(form: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(cast("TextIO", Spared(sys.stderr))),
         cache_logger_on_first_use=True,
     )
+    server = logging.getLogger("uvicorn")
+    server.handlers = [Retold()]
+    server.propagate = False
+
+
+class Retold(logging.Handler):
+    """What the HTTP server has to say, in the form of all other lines."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        said = structlog.get_logger()
+        tell = said.error if record.levelno >= logging.ERROR else said.warning
+        tell("server", detail=record.getMessage(), exc_info=record.exc_info)
 
 
 class Spared:

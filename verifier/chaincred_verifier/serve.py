@@ -57,6 +57,7 @@ def config(settings: Settings, app: Any) -> uvicorn.Config:
         date_header=False,
         # Below, the server tells of every call that is not HTTP: anybody could fill the log.
         log_level="error",
+        log_config=None,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies or None,
         timeout_keep_alive=int(max(1, settings.head_timeout)),

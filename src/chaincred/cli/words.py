@@ -18,8 +18,9 @@ def moment(second: int) -> str:
 
 
 def span(seconds: int) -> str:
-    """The two greatest units: `14 min 3 s`."""
+    """The two greatest units: `14 min 3 s`; `0 s` for less than nothing, by clocks that differ."""
     parts = []
+    seconds = max(0, seconds)
     for size, unit in _UNITS:
         count, seconds = divmod(seconds, size)
         parts += [f"{count} {unit}"] if count else []

@@ -22,6 +22,7 @@ export function now() {
 // The two greatest units; seconds only while they matter.
 export function span(seconds) {
   const parts = [];
+  seconds = Math.max(0, seconds);
   if (seconds >= 600) seconds -= seconds % 60;
   for (const [size, unit] of UNITS) {
     const count = Math.floor(seconds / size);
