@@ -102,6 +102,12 @@ class Postgres:
         """Stops every process of it where it is: it keeps its connections and answers nothing."""
         self._signal(signal.SIGSTOP)
 
+    @property
+    def programs(self) -> Path:
+        """Where pg_dump and its like are."""
+        found: Path = self._server.bin_path
+        return found
+
     def go_on(self) -> None:
         self._signal(signal.SIGCONT)
 

@@ -388,6 +388,32 @@ def test_two_services_on_postgresql_go_on_after_one_restore(keys, postgres, data
         postgres.sql(f"DROP DATABASE {database}_old")
 
 
+def test_a_dump_of_postgresql_is_brought_back_as_documented(
+    keys, postgres, database, backups, monkeypatch
+):
+    back_up, restore = shown("### PostgreSQL")
+    monkeypatch.setenv("PATH", f"{postgres.programs}:{os.environ['PATH']}")
+    running = Running(keys, store=postgres.url(database))
+    with running:
+        before, after, alive = (keys.chain(name)[0] for name in ("before", "after", "alive"))
+        assert codes(running, [before, after, alive]) == ["ok"] * 3
+        running.revoke(what="chain", link=before.token.root_id.hex(), reason="first")
+        done(back_up, running, backups)
+        running.revoke(what="chain", link=after.token.root_id.hex())
+        view = view_of(running)
+        done(KEEP_THE_LIST, running, backups)
+        running.stop()
+        assert "numbers 2 to 2" in done(restore, running, backups).stdout
+        running.start()
+        time.sleep(1)
+        assert codes(running, [before, after, alive]) == ["revoked", "revoked", "ok"]
+        assert running.read("/v1/revocations/1").json()["reason"] == "first"
+        tree = running.read(f"/v1/chains/{alive.token.root_id.hex()}").json()
+        assert tree["nodes"][0]["uses"] == 2
+        followed(view, running)
+        assert view.seq == 2
+
+
 def test_a_store_set_back_under_a_service_that_runs_is_brought_back_under_it(keys, backups):
     with Running(keys) as running:
         (bearer,) = keys.chain("a")
