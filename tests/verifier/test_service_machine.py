@@ -40,16 +40,17 @@ from chaincred import (
     Resources,
     SigningKey,
     Task,
+    Token,
     Tools,
 )
+from chaincred.caveat_json import caveat_json
 from tests.attacks import tally
 from tests.attacks.cast import EXPIRES, MAX_HOPS, Ask
 from tests.attacks.long import LONG
 from tests.verifier.running import AUDIENCE, check
 from tests.verifier.service_model import Held, Model, Named, Node
-from tests.verifier.watched import FOLLOWER, Watched
+from tests.verifier.watched import FOLLOWER, HOPS, LIFETIME, Watched
 
-LIFETIME, HOPS = 900, 5
 GRACE = 60
 UNSEEN = 86_400 + GRACE
 """Seconds that the entry of a chain lasts which the service has not seen (service.md 6)."""
@@ -113,21 +114,64 @@ class Machine(RuleBasedStateMachine):
 
     @rule(target=nodes, caveats=some_caveats)
     def issue(self, caveats: list[Caveat]) -> Any:
-        now, caveats = int(time.time()), self.marked(caveats)
+        caveats = self.marked(caveats)
+        bearer = self.issued(caveats)
+        return multiple() if bearer is None else self.made(Node(bearer, self.said(bearer, caveats)))
+
+    @rule(target=nodes, caveats=some_caveats, whose=whose)
+    def have_it_issued(self, caveats: list[Caveat], whose: int) -> Any:
+        """By the service, to one of three agents with a key of their own, or to one without."""
+        key = [*self.keys, SigningKey.generate()][whose]
+        caveats = self.marked(caveats)
+        asked = {"holder": key.public_key.hex(), "agent": f"agent-{len(self.model.nodes)}"}
+        answer = self.watched.by_administrator(
+            "POST",
+            "/v1/tokens",
+            "chaincred.issue",
+            "write",
+            asked | {"purpose": "p", "caveats": [caveat_json(each) for each in caveats]},
+        )
+        code = answer.json().get("code", "ok")
+        named = [("holder", asked["holder"])]
+        named += [("task", each.id) for each in caveats if isinstance(each, Task)]
+        dead = any(self.model.held(each) for each in named)
+        # What could never be used is not issued by anybody.
+        usable = self.issued(caveats) is not None
+        assert code == ("grant" if not usable else "revoked" if dead else "ok"), answer.text
+        self.counted[f"{code}, issued by the service"] += 1
+        if code != "ok":
+            self.watched.wrote("issue", code, by="admin/security")
+            return multiple()
+        bearer = Bearer(Token.parse(answer.json()["token"]), key)
+        self.watched.wrote("issue", "ok", bearer, by="admin/security")
+        assert [each.agent for each in bearer.token.hops] == [asked["agent"]]
+        said = self.said(bearer, caveats)
+        assert said == [each.to_wire() for each in bearer.token.caveats[0]]
+        node = self.made(Node(bearer, said))
+        self.model.see(node)
+        return node
+
+    def issued(self, caveats: list[Caveat]) -> Bearer | None:
+        """A token that the root's owner issues by itself; None for one that is of no use."""
         try:
-            bearer = Bearer.issue(
+            return Bearer.issue(
                 self.watched.running.root_key,
                 agent=f"agent-{len(self.model.nodes)}",
                 purpose="p",
-                now=now,
+                now=int(time.time()),
                 caveats=caveats,
                 lifetime=LIFETIME,
                 max_hops=HOPS,
             )
         except ValueError:
-            return multiple()  # it could never be used
-        said = [[EXPIRES, now + LIFETIME], [MAX_HOPS, HOPS], *(each.to_wire() for each in caveats)]
-        return self.made(Node(bearer, said))
+            return None
+
+    @staticmethod
+    def said(bearer: Bearer, caveats: list[Caveat]) -> list[Any]:
+        """What stands in a block 0 that was just issued."""
+        expires_at = bearer.token.root_expires_at
+        assert abs(expires_at - time.time() - LIFETIME) < GRACE
+        return [[EXPIRES, expires_at], [MAX_HOPS, HOPS], *(each.to_wire() for each in caveats)]
 
     @rule(target=nodes, parent=nodes, caveats=some_caveats, whose=whose)
     def hand_over(self, parent: Node, caveats: list[Caveat], whose: int) -> Any:

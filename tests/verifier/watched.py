@@ -31,6 +31,14 @@ from tests.verifier.running import AUDIENCE, Keys, Running
 FOLLOWER: Final = "files-1"
 SOON: Final = 5.0
 """Seconds for what takes milliseconds: on a machine that is busy they may become many."""
+LIFETIME, HOPS = 900, 5
+POLICY: Final = f"""
+[[grant]]
+identity = "admin/*"
+max_hops = {HOPS}
+lifetime = {{ irreversible = {LIFETIME}, write = {LIFETIME}, read = {LIFETIME} }}
+"""
+"""Of the service: administrators have tokens as the tests issue them by themselves."""
 REVOKE: Final = {"tool": "chaincred.revoke", "effect": "irreversible"}
 
 
@@ -38,9 +46,14 @@ class Watched:
     """`number` is that of the last entry, `delays` the seconds until each was enforced."""
 
     def __init__(self, folder: Path) -> None:
-        # A busy machine is not to make a list stale: that is tested elsewhere.
+        (folder / "policy.toml").write_text(POLICY)
         self.running = Running(
-            Keys(folder), refused_per_second=100_000, freshness="write=60,irreversible=60"
+            Keys(folder),
+            refused_per_second=100_000,
+            # A busy machine is not to make a list stale: that is tested elsewhere.
+            freshness="write=60,irreversible=60",
+            root_key=folder / "root.key",
+            issuing_policy=folder / "policy.toml",
         )
         self.written: list[dict[str, Any]] = []
         self.number = 0

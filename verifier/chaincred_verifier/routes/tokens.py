@@ -43,7 +43,7 @@ _OF_OTHERS: Final = {
 """Parameters of RFC 8693 that ask for what there is not, and the error that says so."""
 _ERRORS: Final = {"unavailable": "temporarily_unavailable"}
 """RFC 6749's word for a code; for all others, by RFC 8693 2.2.2, `invalid_request`."""
-_RECORDED: Final = frozenset({"identity", "key_proof", "proof_replayed", "grant"})
+_RECORDED: Final = frozenset({"identity", "key_proof", "proof_replayed", "grant", "revoked"})
 _LOOSE_PERCENT: Final = re.compile("%(?![0-9A-Fa-f]{2})")
 
 router = APIRouter(default_response_class=Response, responses=schemas.REFUSALS)
