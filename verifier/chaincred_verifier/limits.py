@@ -1,30 +1,30 @@
-"""What a stranger may cost: bodies, slow clients, refused calls (specs/service.md 1.4).
+"""What a stranger may cost: bodies, streams, refused calls (specs/service.md 1.4).
 
-A bare ASGI server waits for ever for the rest of a request and takes a body of any size.
+A bare ASGI server waits for ever for the rest of a body, and takes one of any size. What a
+connection costs before it is a call: `connections`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter, OrderedDict, deque
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache, partial
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from itertools import chain
-from typing import Any, Final, cast
+from typing import Final
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from chaincred_verifier import problems
-from chaincred_verifier.gathering import Gathering
 from chaincred_verifier.problems import Refused
 
 BODY: Final = "chaincred.body"
 """Where a call's scope keeps its body once it is read."""
+IS_WHOLE: Final = "chaincred.is_whole"
+"""In the scope of a call: all of its body has come."""
 BURST: Final = 10.0
 """Seconds of the average that may be used at once."""
 _UNLIMITED: Final = "/v1/forward-auth"
@@ -160,7 +160,7 @@ async def body_of(request: Request) -> bytes:
 
 async def _read(request: Request) -> bytes:
     settings = request.app.state.service.settings
-    if request.scope.get(_IS_WHOLE):
+    if request.scope.get(IS_WHOLE):
         # There is nothing to wait for, and so no clock to set.
         return await _joined(request.receive, settings.max_body)
     length = request.headers.get("content-length", "0")
@@ -191,157 +191,3 @@ async def _joined(receive: Receive, most: int) -> bytes:
 
 def _too_large(most: int) -> Refused:
     return Refused("too_large", f"a body of more than {most} bytes")
-
-
-def protocol(head_timeout: float, most: int) -> Any:
-    """uvicorn's HTTP protocol with limits on what a connection costs before it is a call.
-
-    `head_timeout` is in seconds; `most` connections are held at once, and one more is closed as it
-    comes.
-    """
-    # Not a class made here: it travels to the worker processes.
-    return partial(Impatient, head_timeout=head_timeout, most=most)
-
-
-class Impatient(HttpToolsProtocol):
-    """One connection, which is closed
-
-    - when a request line with its headers is longer than `_MAX_HEAD` or does not come in time,
-    - when a body has trailer fields,
-    - when more than `_MAX_PIPELINED` calls wait for the one before them to be answered,
-    - when the peer takes nothing of its answer for as long,
-    - when the service stops and the answer is a stream.
-    """
-
-    def __init__(self, *args: Any, head_timeout: float, most: int, **more: Any) -> None:
-        super().__init__(*args, **more)
-        self._head_timeout = head_timeout
-        self._most = most
-        self._patience: asyncio.TimerHandle | None = None
-        self._stalled: asyncio.TimerHandle | None = None
-        self._head_size = 0
-        self._has_head = False
-        self._asked: deque[RequestResponseCycle] = deque()
-        """Calls that are not answered yet; the first is under way, the others wait for it."""
-
-    def connection_made(self, transport: Any) -> None:
-        self._answers = Gathering(transport, self.loop)
-        super().connection_made(cast("asyncio.Transport", self._answers))
-        if len(self.connections) > self._most:
-            transport.close()
-            return
-        self._wait()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._go_on()
-        self._taken()
-        # The server tells only the last one that its peer is gone.
-        for each in self._asked:
-            each.disconnected = True
-            each.message_event.set()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        self._head_size += len(data)
-        super().data_received(data)
-        # What is beside a body, as the names of its chunks, counts as well; and so does a body
-        # that its answer did not wait for.
-        if self._head_size > _MAX_HEAD:
-            self._end()
-        elif self._head_size and self._patience is None and not self._asked:
-            # For a head that did not come whole; an idle connection is closed by keep-alive.
-            self._wait()
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._has_head = False
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        # After a chunked body: without end, and taken for the header fields that were signed for.
-        if self._has_head:
-            raise ValueError("a trailer")
-        super().on_header(name, value)
-
-    def on_headers_complete(self) -> None:
-        self._has_head = True
-        self._go_on()
-        self._head_size = 0
-        # With ": " and a line's end for each, as they came.
-        fields = sum(map(len, chain.from_iterable(self.headers))) + 4 * len(self.headers)
-        size = len(self.url) + fields
-        # The server takes up reading after each answer, however many calls wait already.
-        if size > _MAX_HEAD or len(self.pipeline) >= _MAX_PIPELINED:
-            raise ValueError("more than a connection may ask for")
-        super().on_headers_complete()
-        self._asked.append(self.cycle)
-
-    def on_body(self, body: bytes) -> None:
-        if self._asked:
-            self._head_size = 0
-        super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        self.scope[_IS_WHOLE] = True  # type: ignore[typeddict-unknown-key] # a word of ours
-        super().on_message_complete()
-
-    def on_response_complete(self) -> None:
-        self._asked.popleft()
-        self._answers.send()
-        super().on_response_complete()
-        if self.transport.is_closing():
-            self._end()
-
-    def send_400_response(self, msg: str) -> None:
-        # Not while a call is under way: its peer would take this for the answer.
-        if not self._asked:
-            super().send_400_response(msg)
-        self._end()
-
-    def timeout_keep_alive_handler(self) -> None:
-        self._end()
-
-    def shutdown(self) -> None:
-        super().shutdown()
-        # A stream has no end of its own that could be waited for.
-        if self._asked and self._asked[0].scope["path"].endswith(_STREAM):
-            self._end()
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._cut_off_later()
-
-    def resume_writing(self) -> None:
-        if not self.transport.is_closing():
-            self._taken()
-        super().resume_writing()
-
-    def _wait(self) -> None:
-        self._patience = self.loop.call_later(self._head_timeout, self._end)
-
-    def _go_on(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
-
-    def _end(self) -> None:
-        # Closing waits until the peer has taken what is left, for ever if it likes.
-        self.transport.close()
-        self._cut_off_later()
-
-    def _cut_off_later(self) -> None:
-        if self._stalled is None:
-            self._stalled = self.loop.call_later(self._head_timeout, self.transport.abort)
-
-    def _taken(self) -> None:
-        if self._stalled is not None:
-            self._stalled.cancel()
-            self._stalled = None
-
-
-_IS_WHOLE: Final = "chaincred.is_whole"
-"""In the scope of a call: all of its body has come."""
-_STREAM: Final = "/stream"
-_MAX_HEAD: Final = 65_536
-"""Bytes of a request line and its headers: a presentation takes up to 12,300."""
-_MAX_PIPELINED: Final = 16
-"""Calls that wait on one connection: hardly any client sends a second before it has an answer."""

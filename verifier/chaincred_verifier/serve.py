@@ -14,8 +14,8 @@ from uvicorn.supervisors import Multiprocess
 
 from chaincred.cli.params import example
 from chaincred_verifier.app import create_app
+from chaincred_verifier.connections import protocol
 from chaincred_verifier.gateway import Rules
-from chaincred_verifier.limits import protocol
 from chaincred_verifier.observe import counted_together, log_to_stderr
 from chaincred_verifier.problems import Unavailable
 from chaincred_verifier.service import issuing_of, prepare, seconds
