@@ -80,7 +80,19 @@ def call(request: Request, tool: str, effect: str, body: bytes) -> Asked:
 async def _session(
     service: Service, request: Request, tool: str, effect: str, body: bytes
 ) -> Verified:
-    """What a session's chain admits now (3.2)."""
+    """What a session's chain admits now (3.2). What it refuses is recorded, as any decision."""
+    signed_in = await _signed_in(service, request)
+    asked = call(request, tool, effect, body)
+    try:
+        return service.admins.verifier(None).recheck(signed_in, asked, now=service.clock())
+    except ChaincredError as error:
+        code, said = error.code, decider.asked(asked) | {"audience": service.settings.name}
+        await service.write(lambda writing: writing.record("verify", code, signed_in.token, **said))
+        raise
+
+
+async def _signed_in(service: Service, request: Request) -> Verified:
+    """What began the session whose cookie came. Raises Refused, `unauthenticated`."""
     id = hashed(request.cookies.get(COOKIE, ""))
     csrf = hashed(request.headers.get(CSRF, ""))
 
@@ -89,8 +101,7 @@ async def _session(
             "SELECT token, csrf, expires_at, seal FROM sessions WHERE id = ?", id
         )
     )
-    now = service.clock()
-    if not found or found[0][2] <= now:
+    if not found or found[0][2] <= service.clock():
         raise Refused("unauthenticated", "no presentation, and no session that lasts")
     packed, known, seal = (bytes(found[0][at]) for at in (0, 1, 3))
     # Who can write to the store must not sign in by it: tokens are there to be read.
@@ -99,23 +110,12 @@ async def _session(
     # A page elsewhere can make a browser send the cookie; it cannot read this token.
     if request.method not in _SAFE and not hmac.compare_digest(csrf, known):
         raise Refused("unauthenticated", "the session's token is missing")
-    verifier = service.admins.verifier(None)
     token = Token.from_bytes(packed)
     try:
         token.chain.check_signatures(service.settings.admin_roots)
     except ChaincredError as error:
         raise Refused("unauthenticated", "the session's root is not trusted any more") from error
-    asked = call(request, tool, effect, body)
-    try:
-        return verifier.recheck(Verified(token, _ANY, None, None), asked, now=now)
-    except ChaincredError as error:
-        code, said = error.code, decider.asked(asked)
-        await service.write(
-            lambda writing: writing.record(
-                "verify", code, token, audience=service.settings.name, **said
-            )
-        )
-        raise
+    return Verified(token, _ANY, None, None)
 
 
 def hashed(secret: str) -> bytes:
