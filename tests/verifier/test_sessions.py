@@ -64,6 +64,20 @@ def test_the_cookie_is_for_the_browser_only(running: Running):
     assert 3500 < int(cookie["max-age"]) <= 3600
 
 
+@pytest.mark.parametrize("much", ["\\" * 60_000, "\\1" * 30_000, '\\"' * 30_000, "; a=" * 15_000])
+@pytest.mark.parametrize(
+    ("method", "path"), [("DELETE", "/v1/sessions"), ("GET", "/v1/chains"), ("GET", "/")]
+)
+def test_a_long_cookie_takes_no_longer_than_it_is(
+    shared: Running, method: str, path: str, much: str
+):
+    headers = {"Cookie": f'a="{much}"; chaincred_session="{much}"'[:64_000]}
+    begun = time.monotonic()
+    assert shared.client.request(method, path, headers=headers).status_code < 500
+    # Milliseconds; unquoting by the square of the length would take half a minute.
+    assert time.monotonic() - begun < 5
+
+
 def test_a_page_elsewhere_cannot_revoke_with_the_cookie_alone(running: Running):
     browser = Browser(running)
     for csrf in ("", "x" * 43):

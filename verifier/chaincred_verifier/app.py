@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chaincred import ChaincredError
 from chaincred_verifier import schemas, upkeep
-from chaincred_verifier.front import Observed, Straight, faulted, refused, unrouted
+from chaincred_verifier.front import Observed, OwnCookie, Straight, faulted, refused, unrouted
 from chaincred_verifier.limits import Limited
 from chaincred_verifier.routes import (
     followers,
@@ -82,6 +82,7 @@ def create_app(settings: Settings, start: Started | None = None) -> Application:
     )
     for module in (*_ROUTES, page, page_revoking) if settings.page else _ROUTES:
         app.router.routes.extend(module.router.routes)
-    straight = Straight(super(Application, app).__call__, {("POST", "/v1/verify"): verify.verify})
+    routed = OwnCookie(super(Application, app).__call__)
+    straight = Straight(routed, {("POST", "/v1/verify"): verify.verify})
     app.front = Observed(Limited(straight))
     return app

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
@@ -15,10 +16,11 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chaincred import ChaincredError
-from chaincred_verifier import problems
+from chaincred_verifier import callers, problems
 from chaincred_verifier.problems import Refused
 from chaincred_verifier.service import Service
 
+_SESSION: Final = re.compile(callers.COOKIE.encode() + rb"=[A-Za-z0-9_-]{43}")
 _NONE: Final = 0
 """The status of a call that is not answered yet."""
 
@@ -86,6 +88,32 @@ class Straight:
         except ChaincredError as error:
             response = await refused(request, error)
         await response(scope, receive, send)
+
+
+class OwnCookie:
+    """ASGI middleware: of all cookies only the session's goes on, if it can be one.
+
+    The framework unquotes every cookie of every call, which in some versions of Python takes half
+    a minute for one head that is full of backslashes.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            said = b";".join(value for name, value in scope["headers"] if name == b"cookie")
+            if said:
+                others = [each for each in scope["headers"] if each[0] != b"cookie"]
+                scope["headers"] = others + _session_in(said)
+        await self._app(scope, receive, send)
+
+
+def _session_in(said: bytes) -> list[tuple[bytes, bytes]]:
+    for each in said.split(b";"):
+        if _SESSION.fullmatch(each.strip()):
+            return [(b"cookie", each.strip())]
+    return []
 
 
 async def refused(request: Request, error: Exception) -> Response:
