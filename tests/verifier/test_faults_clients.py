@@ -116,6 +116,15 @@ class TestHead:
             raw.send(head("GET", "/healthz", padding=more))
             assert b" 200 " not in raw.rest(SLACK)
 
+    @pytest.mark.parametrize(
+        ("length", "begins"), [(8_192, b"HTTP/1.1 404 "), (8_193, b"HTTP/1.1 400 ")]
+    )
+    @pytest.mark.parametrize("path", ["/nowhere", "/nowhere?"])
+    def test_a_path_and_query_have_a_limit_of_their_own(self, service, path, length, begins):
+        with Raw(service.port) as raw:
+            raw.send(head("GET", path.ljust(length, "a"), connection="close"))
+            assert raw.rest(SLACK).startswith(begins)
+
     def test_one_without_end_is_cut_off(self, service, stays_small):
         with Raw(service.port) as raw:
             raw.send("GET /healthz HTTP/1.1\r\nhost: ").sends_until_closed(b"x" * 100_000)

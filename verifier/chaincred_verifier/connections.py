@@ -30,7 +30,8 @@ def protocol(head_timeout: float, most: int) -> Any:
 class Impatient(HttpToolsProtocol):
     """One connection, which is closed
 
-    - when a request line with its headers is longer than `_MAX_HEAD` or does not come in time,
+    - when path and query are longer than `_MAX_URL`, a request line with its headers than
+      `_MAX_HEAD`, or when it does not come in time,
     - when a body has trailer fields,
     - when more than `_MAX_PIPELINED` calls wait for the one before them to be answered,
     - when the peer takes nothing of its answer for as long,
@@ -94,7 +95,8 @@ class Impatient(HttpToolsProtocol):
         fields = sum(map(len, chain.from_iterable(self.headers))) + 4 * len(self.headers)
         size = len(self.url) + fields
         # The server takes up reading after each answer, however many calls wait already.
-        if size > _MAX_HEAD or len(self.pipeline) >= _MAX_PIPELINED:
+        waiting = len(self.pipeline)
+        if len(self.url) > _MAX_URL or size > _MAX_HEAD or waiting >= _MAX_PIPELINED:
             raise ValueError("more than a connection may ask for")
         super().on_headers_complete()
         self._asked.append(self.cycle)
@@ -165,5 +167,7 @@ class Impatient(HttpToolsProtocol):
 _STREAM: Final = "/stream"
 _MAX_HEAD: Final = 65_536
 """Bytes of a request line and its headers: a presentation takes up to 12,300."""
+_MAX_URL: Final = 8_192
+"""Of these for path and query, which cost fifty times what their bytes do."""
 _MAX_PIPELINED: Final = 16
 """Calls that wait on one connection: hardly any client sends a second before it has an answer."""
