@@ -30,6 +30,8 @@ MAX_SAYS: Final = 64
 _MAX_UINT32: Final = 2**32 - 1
 _SHOWN: Final = 3
 """Arguments named in one refusal."""
+_NAMED: Final = 64
+"""Characters of each of these names."""
 _AROUND: Final = 2
 """Levels around a caveat in a body: the body's own array and that of the caveats."""
 
@@ -363,9 +365,10 @@ class Args(Caveat):
         return ", ".join(said + ["nothing else"] * self.closed)
 
     def given(self, asked: Asked) -> str:
-        # Names only, and few: values may hold what should not be in a log, names come in thousands.
+        # Names only, few and short: values may hold what should not be in a log, names come in
+        # thousands or are a megabyte long, and hundreds of caveats may each tell of them.
         args = asked.request.args
-        others = (f"also {name!r}" for name in args if name not in self.arguments)
+        others = (f"also {name[:_NAMED]!r}" for name in args if name not in self.arguments)
         faults = chain(self._faults(args), others if self.closed else ())
         shown = list(islice(faults, _SHOWN + 1))
         return ", ".join(shown[:_SHOWN] + ["and more"] * (len(shown) > _SHOWN))
