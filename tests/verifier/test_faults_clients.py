@@ -125,6 +125,25 @@ class TestHead:
             raw.send(head("GET", path.ljust(length, "a"), connection="close"))
             assert raw.rest(SLACK).startswith(begins)
 
+    @pytest.mark.parametrize("asks", ["upgrade: h2c\r\nconnection: upgrade", "x: y"])
+    def test_what_follows_an_upgrade_is_not_taken_for_a_call(self, service, asks):
+        body = "GET /v1/list/key HTTP/1.1\r\nhost: x\r\n\r\n"
+        with Raw(service.port) as raw:
+            raw.send(
+                "POST /v1/verify HTTP/1.1\r\nhost: x\r\n"
+                f"{asks}\r\ncontent-length: {len(body)}\r\n\r\n"
+            )
+            time.sleep(0.3)
+            raw.send(body)
+            answer = raw.rest(PATIENCE + SLACK)
+        assert answer.count(b"HTTP/1.1 ") == 1 and answer.startswith(b"HTTP/1.1 400 ")
+        assert b"list_id" not in answer
+
+    def test_a_tunnel_is_refused(self, service):
+        with Raw(service.port) as raw:
+            raw.send("CONNECT x:80 HTTP/1.1\r\nhost: x:80\r\n\r\n")
+            assert raw.rest(SLACK).startswith(b"HTTP/1.1 400 ")
+
     def test_one_without_end_is_cut_off(self, service, stays_small):
         with Raw(service.port) as raw:
             raw.send("GET /healthz HTTP/1.1\r\nhost: ").sends_until_closed(b"x" * 100_000)
@@ -185,6 +204,18 @@ class TestBody:
             raw.send(head("POST", "/v1/verify", content_length=2, transfer_encoding="chunked"))
             raw.send("2\r\n{}\r\n0\r\n\r\n")
             assert raw.rest(PATIENCE + SLACK).startswith(b"HTTP/1.1 400 ")
+
+    @pytest.mark.parametrize("chunk", [b"1\r\n \r\n" * 1_000, b"2000\r\n" + b" " * 8_192 + b"\r\n"])
+    @pytest.mark.parametrize("path", ["/v1/list/stream", "/v1/list", "/healthz"])
+    def test_one_where_none_is_read_is_cut_off(self, service, stays_small, path, chunk):
+        with Raw(service.port) as raw:
+            raw.send(head("GET", path, transfer_encoding="chunked"))
+            raw.sends_until_closed(chunk)
+
+    def test_one_of_hardly_more_than_framing_is_cut_off(self, service, stays_small):
+        with Raw(service.port) as raw:
+            raw.send(head("POST", "/v1/verify", transfer_encoding="chunked"))
+            raw.sends_until_closed(b"1\r\n \r\n" * 1_000)
 
     def test_who_sends_too_much_learns_so(self, service):
         answer = service.client.post("/v1/verify", content=b"x" * (2 * MAX_BODY))

@@ -6,12 +6,23 @@ import contextlib
 import json
 import socket
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chaincred import Audience, Bearer, MaxEffect, Request, SigningKey, Tools
+from chaincred import (
+    Args,
+    Audience,
+    Bearer,
+    Host,
+    MaxEffect,
+    Presentation,
+    Request,
+    SigningKey,
+    Tools,
+)
 from chaincred_verifier.limits import Allowance
 from chaincred_verifier.problems import STATUS
 from tests.verifier.running import AUDIENCE, NAME, Keys, Running, check
@@ -164,6 +175,53 @@ def test_a_body_of_very_many_values_is_refused_before_it_is_read(shared: Running
         answer = shared.client.post("/v1/verify", content=body)
         assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
         assert "commas" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("body", [b"[" * 101 + b"]" * 1_100_000, b'"' + b"[}" * 500_000 + b'"'])
+def test_a_body_of_very_many_brackets_is_refused_before_they_are_looked_at(
+    shared: Running, body: bytes
+):
+    answer = shared.client.post("/v1/verify", content=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
+    assert "brackets" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("caveat", "args"),
+    [
+        (Args({}, closed=True), {"\U0001f600" * 60_000: 1, "\U0001f600" * 60_001: 2}),
+        (Args({"u": Host(["a.example"])}), {"u": "https://a/" + "b" * 900_000}),
+    ],
+)
+def test_a_refusal_is_short_and_soon_whatever_was_asked(
+    shared: Running, caveat: Args, args: dict[str, Any]
+):
+    # Many caveats, each of which forbids.
+    held = shared.keys.chain("a", caveats=[caveat] * 30)[0]
+    for n in range(3):
+        now = int(time.time())
+        held = held.hand_over(agent=f"a{n}", purpose="p", now=now, caveats=[caveat] * 30)
+    begun = time.monotonic()
+    answer = shared.verify(held, args=args)
+    assert (answer.status_code, answer.json()["code"]) == (403, "caveat")
+    assert len(answer.content) < 400_000
+    assert time.monotonic() - begun < 3
+
+
+@pytest.mark.parametrize(("agents", "code"), [(["a"], "untrusted"), (["a", "b"], "broken_chain")])
+def test_what_anybody_can_forge_leaves_no_record(running: Running, agents: list[str], code: str):
+    bearer = running.keys.chain(*agents)[-1]
+    forged = bytearray(bearer.token.to_bytes())
+    forged[-1] ^= 1
+    request = Request("read_file", effect="read")
+    whole = bearer.present(request, audience=AUDIENCE, now=int(time.time()))
+    shown = str(replace(Presentation.parse(str(whole)), token=bytes(forged)))
+    answer = running.client.post("/v1/verify", json=check(shown, request))
+    assert (answer.status_code, answer.json()["code"]) == (403, code)
+    records = running.read("/v1/audit").json()["records"]
+    assert [(each["what"], each["code"], each["tool"]) for each in records] == [
+        ("verify", "ok", "chaincred.read")
+    ]
 
 
 def test_trailer_fields_are_no_header_fields_and_close_the_connection(shared: Running):

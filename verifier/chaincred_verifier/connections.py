@@ -17,14 +17,14 @@ from chaincred_verifier.gathering import Gathering
 from chaincred_verifier.limits import IS_WHOLE
 
 
-def protocol(head_timeout: float, most: int) -> Any:
+def protocol(head_timeout: float, most: int, max_body: int) -> Any:
     """uvicorn's HTTP protocol with limits on what a connection costs before it is a call.
 
-    `head_timeout` is in seconds; `most` connections are held at once, and one more is closed as it
-    comes.
+    `head_timeout` is in seconds, `max_body` in bytes; `most` connections are held at once, and one
+    more is closed as it comes.
     """
     # Not a class made here: it travels to the worker processes.
-    return partial(Impatient, head_timeout=head_timeout, most=most)
+    return partial(Impatient, head_timeout=head_timeout, most=most, max_body=max_body)
 
 
 class Impatient(HttpToolsProtocol):
@@ -32,19 +32,26 @@ class Impatient(HttpToolsProtocol):
 
     - when path and query are longer than `_MAX_URL`, a request line with its headers than
       `_MAX_HEAD`, or when it does not come in time,
-    - when a body has trailer fields,
+    - when it asks for an upgrade,
+    - when a body has trailer fields, or when there is much more of it than is read,
     - when more than `_MAX_PIPELINED` calls wait for the one before them to be answered,
     - when the peer takes nothing of its answer for as long,
     - when the service stops and the answer is a stream.
     """
 
-    def __init__(self, *args: Any, head_timeout: float, most: int, **more: Any) -> None:
+    def __init__(
+        self, *args: Any, head_timeout: float, most: int, max_body: int, **more: Any
+    ) -> None:
         super().__init__(*args, **more)
         self._head_timeout = head_timeout
         self._most = most
         self._patience: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
         self._head_size = 0
+        self._received = 0
+        """Bytes of a call, however they are framed."""
+        self._max_body = max_body
+        self._longest = _MAX_HEAD
         self._has_head = False
         self._asked: deque[RequestResponseCycle] = deque()
         """Calls that are not answered yet; the first is under way, the others wait for it."""
@@ -68,10 +75,11 @@ class Impatient(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._head_size += len(data)
+        self._received += len(data)
         super().data_received(data)
         # What is beside a body, as the names of its chunks, counts as well; and so does a body
         # that its answer did not wait for.
-        if self._head_size > _MAX_HEAD:
+        if self._head_size > _MAX_HEAD or self._received > self._longest:
             self._end()
         elif self._head_size and self._patience is None and not self._asked:
             # For a head that did not come whole; an idle connection is closed by keep-alive.
@@ -96,8 +104,14 @@ class Impatient(HttpToolsProtocol):
         size = len(self.url) + fields
         # The server takes up reading after each answer, however many calls wait already.
         waiting = len(self.pipeline)
+        # What comes after it would be dropped, or taken for the next call.
+        if self.parser.should_upgrade():
+            raise ValueError("an upgrade, or a tunnel")
         if len(self.url) > _MAX_URL or size > _MAX_HEAD or waiting >= _MAX_PIPELINED:
             raise ValueError("more than a connection may ask for")
+        # Of a stream nobody waits for the body, so it would have no end.
+        body = 0 if self.parser.get_method() in _BODILESS else self._max_body
+        self._longest = 2 * (body + _MAX_HEAD)
         super().on_headers_complete()
         self._asked.append(self.cycle)
 
@@ -107,6 +121,7 @@ class Impatient(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        self._received = 0
         self.scope[IS_WHOLE] = True  # type: ignore[typeddict-unknown-key] # a word of ours
         super().on_message_complete()
 
@@ -165,6 +180,7 @@ class Impatient(HttpToolsProtocol):
 
 
 _STREAM: Final = "/stream"
+_BODILESS: Final = frozenset({b"GET", b"HEAD"})
 _MAX_HEAD: Final = 65_536
 """Bytes of a request line and its headers: a presentation takes up to 12,300."""
 _MAX_URL: Final = 8_192

@@ -159,6 +159,9 @@ class Decider:
                 outcome = decide(now)
             except ChaincredError as error:
                 outcome = error
+                if error.code in _UNSIGNED:
+                    # Anybody can make such a chain, and as many as they like.
+                    raise
             proof = self._recorder.taken
             token, list_seq = self._known(outcome, presentation, checks_list)
             said = {
@@ -197,8 +200,6 @@ class Decider:
             return outcome.token, outcome.list_seq
         if isinstance(outcome, Token):
             return outcome, None
-        if outcome.code in _UNSIGNED:
-            return None, None
         token = Token.from_bytes(presentation.token)
         view = self._roots[token.chain.issuer]
         seq = view.seq if checks_list and isinstance(view, RevocationView) else None

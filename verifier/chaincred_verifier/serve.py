@@ -47,7 +47,7 @@ def config(settings: Settings, app: Any) -> uvicorn.Config:
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
-        http=protocol(settings.head_timeout, settings.max_connections),
+        http=protocol(settings.head_timeout, settings.max_connections, settings.max_body),
         loop="uvloop" if sys.platform != "win32" else "asyncio",
         ws="none",
         lifespan="on",

@@ -18,7 +18,7 @@ from chaincred_verifier.problems import failures_json
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _KEPT: Final = 4_096
 _SHORT: Final = 8_192
-"""Characters: of so many chains 32 MB at most."""
+"""Bytes: of so many chains 32 MB, four times that where each has a letter that takes four."""
 _NULL: Final = "null"
 _MAX_VALUES: Final = 16_384
 """In one body: what a large table has, or the commas of a megabyte of prose."""
@@ -31,6 +31,9 @@ def json_of(body: bytes) -> Any:
     # Values cost a hundred times what their bytes cost, and anybody can send a body.
     if sum(map(body.count, (b",", b"[", b"{"))) > _MAX_VALUES:
         raise Malformed(f"more than {_MAX_VALUES} commas and opening brackets")
+    # Each bracket is looked at for how deep they go, and so are those that close nothing.
+    if body.count(b"]") + body.count(b"}") > _MAX_VALUES:
+        raise Malformed(f"more than {_MAX_VALUES} closing brackets")
     try:
         return parsed(body.decode())
     except (ValueError, RecursionError) as error:
@@ -146,7 +149,7 @@ class Spelled:
         text = self._kept.get(link)
         if text is None:
             text = spelled(self._spell(token))
-            if len(text) <= _SHORT:
+            if len(text.encode()) <= _SHORT:
                 self._kept[link] = text
                 if len(self._kept) > _KEPT:
                     self._kept.popitem(last=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -31,7 +32,11 @@ async def verify(request: Request) -> Response:
         checks = wire.members(said, ("checks",))["checks"]
         if not isinstance(checks, list) or not 1 <= len(checks) <= MAX_BATCH:
             raise Malformed(f"checks are 1 to {MAX_BATCH}")
-        results = [await _result(request, service, each) for each in checks]
+        results = []
+        for each in checks:
+            # What is refused at once waits for nothing, and a hundred of those are a second.
+            await asyncio.sleep(0)
+            results.append(await _result(request, service, each))
         return wire.answer(f'{{"results":[{",".join(results)}]}}')
     return wire.answer(await _decided(service, said))
 
