@@ -20,7 +20,6 @@ from chaincred import (
     Request,
     RevocationView,
     Token,
-    Untrusted,
     Verified,
     Verifier,
 )
@@ -89,16 +88,6 @@ class Decider:
         """
         return self._issuer(Presentation.of(presentation).token) in self._roots
 
-    def _parsed(self, presentation: str) -> Presentation:
-        """The presentation. Raises Malformed or Untrusted, of which nothing is written down.
-
-        Anybody could have it written, as often as they like.
-        """
-        parsed = Presentation.parse(presentation)
-        if not self.claims(parsed):
-            raise Untrusted("block 0 is not signed by a trusted root")
-        return parsed
-
     async def verify(
         self,
         presentation: str,
@@ -112,7 +101,7 @@ class Decider:
         Raises Malformed, the Denied of a step, or Unavailable. `members` go into the record.
         """
         verifier = self.verifier(audience)
-        parsed = self._parsed(presentation)
+        parsed = Presentation.parse(presentation)
 
         def decide(now: int) -> Verified:
             return verifier.verify(parsed, request, now=now)
@@ -129,7 +118,7 @@ class Decider:
     ) -> tuple[Token, int]:
         """The token whose holder made `request`, by steps 1 to 3; its record's number."""
         verifier = self.verifier(None)
-        parsed = self._parsed(presentation)
+        parsed = Presentation.parse(presentation)
 
         def decide(now: int) -> Token:
             return verifier.identify(parsed, request, now=now)
@@ -158,10 +147,10 @@ class Decider:
             try:
                 outcome = decide(now)
             except ChaincredError as error:
-                outcome = error
                 if error.code in _UNSIGNED:
                     # Anybody can make such a chain, and as many as they like.
                     raise
+                outcome = error
             proof = self._recorder.taken
             token, list_seq = self._known(outcome, presentation, checks_list)
             said = {
@@ -194,8 +183,8 @@ class Decider:
         outcome: Verified | Token | ChaincredError,
         presentation: Presentation,
         checks_list: bool,
-    ) -> tuple[Token | None, int | None]:
-        """The token, if its chain is rightly signed, and the list's number that was asked."""
+    ) -> tuple[Token, int | None]:
+        """The token, whose chain is rightly signed, and the list's number that was asked."""
         if isinstance(outcome, Verified):
             return outcome.token, outcome.list_seq
         if isinstance(outcome, Token):

@@ -128,6 +128,11 @@ def one_host(address: str) -> str:
     return str(IPv6Address(int(found) >> 64 << 64))
 
 
+def caller_of(scope: Scope) -> str:
+    """Who is limited together with whoever makes this call; empty where nobody knows."""
+    return one_host(scope["client"][0]) if scope["client"] else ""
+
+
 class Limited:
     """ASGI middleware: who was refused too often is not looked at."""
 
@@ -139,7 +144,7 @@ class Limited:
             await self._app(scope, receive, send)
             return
         refusals: Allowance = scope["app"].state.service.refusals
-        address = one_host(scope["client"][0]) if scope["client"] else ""
+        address = caller_of(scope)
         if not refusals.allows(address):
             await problems.answer(Refused("rate_limited", "too many refused calls"))(
                 scope, receive, send

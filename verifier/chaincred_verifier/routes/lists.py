@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from chaincred_verifier import published, schemas, wire
-from chaincred_verifier.limits import one_host
+from chaincred_verifier.limits import caller_of
 from chaincred_verifier.problems import Refused, Unavailable
 from chaincred_verifier.queries import number_of, query_of, uint_in
 from chaincred_verifier.service import Service, service_of
@@ -103,7 +103,7 @@ async def stream(request: Request) -> Response:
     query = query_of(request, "since")
     said = request.headers.get("last-event-id", query.get("since"))
     since = number_of(said) if said else 0
-    address = one_host(request.client.host) if request.client else ""
+    address = caller_of(request.scope)
     if not service.streams.has_room(address):
         raise Unavailable("too many streams")
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from chaincred import ChaincredError, Malformed
 from chaincred_verifier import callers, problems, schemas, wire
-from chaincred_verifier.limits import STRANGE, body_of, one_host
+from chaincred_verifier.limits import STRANGE, body_of, caller_of
 from chaincred_verifier.problems import Refused
 from chaincred_verifier.queries import query_of
 from chaincred_verifier.service import Service, service_of
@@ -42,7 +42,7 @@ async def verify(request: Request) -> Response:
 
 
 async def _result(request: Request, service: Service, said: Any) -> str:
-    address = one_host(request.client.host) if request.client else ""
+    address = caller_of(request.scope)
     # Counted one by one: the answer to the batch as a whole is never a refusal.
     if not service.refusals.allows(address):
         return wire.spelled(problems.problem(Refused("rate_limited", "too many refused calls")))
